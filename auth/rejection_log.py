@@ -1,4 +1,4 @@
-"""The log of refused tokens: why, without the token, and few lines however many tokens are refused."""
+"""The log of rejected tokens: why, without the token, and few lines however many tokens are rejected."""
 
 import logging
 import time
@@ -27,12 +27,12 @@ class RejectionLog:
             return
         if len(self._logged) < MAX_LINES_PER_WINDOW:
             self._logged.add(reason)
-            log.warning("a token was refused: %s", reason)
+            log.warning("a token was rejected: %s", reason)
         else:
             self._unlogged += 1
 
     def _start_window(self) -> None:
         if self._unlogged:
-            log.warning("%d more tokens were refused for other reasons", self._unlogged)
+            log.warning("%d more tokens were rejected for other reasons", self._unlogged)
         self._window_started_s, self._unlogged = self._monotonic(), 0
         self._logged.clear()

@@ -87,7 +87,7 @@ class VerifiedToken:
 
 
 class TokenVerifier:
-    """Verifies tokens. Why a token is refused is logged, without the token, and not sent to clients.
+    """Verifies tokens. Why a token is rejected is logged, without the token, and not sent to clients.
 
     Verification takes longer than a small query, so valid tokens are cached by their digest until they expire or their
     key is no longer the issuer's.
@@ -97,7 +97,7 @@ class TokenVerifier:
         self._issuers = tuple(issuers)
         self._max_cached = max_cached
         self._cache: OrderedDict[bytes, VerifiedToken] = OrderedDict()
-        self._refusals = RejectionLog()
+        self._rejections = RejectionLog()
 
     async def verify(self, token: str) -> Identity:
         """Return the token's identity. Raises `TokenExpired`, `TokenInvalid` or `IssuerUnavailable`."""
@@ -106,11 +106,11 @@ class TokenVerifier:
             return identity
         try:
             verified = await self.examine(token)
-        except TokenHasExpired as refused:
-            log.debug("a token was refused: %s", refused)
+        except TokenHasExpired as rejected:
+            log.debug("a token was rejected: %s", rejected)
             raise TokenExpired from None
-        except TokenRejected as refused:
-            self._refusals.add(str(refused))
+        except TokenRejected as rejected:
+            self._rejections.add(str(rejected))
             raise TokenInvalid from None
         self._cache[digest] = verified
         if len(self._cache) > self._max_cached:

@@ -6,11 +6,11 @@ from typing import NoReturn
 import orjson
 
 
-class JsonRefused(ValueError):  # noqa: N818  # named for what happened, like `DocumentRejected`
+class JsonRejected(ValueError):  # noqa: N818  # named for what happened, like `DocumentRejected`
     """JSON that is syntactically valid but not accepted. The message is a sentence for clients."""
 
 
-def _refuse(constant: str) -> NoReturn:
+def _reject(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not valid JSON")
 
 
@@ -18,23 +18,23 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Return the object of these members. Parsers differ in which of two equal keys they keep, so none is kept."""
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise JsonRefused("An object in the JSON has the same key twice. Remove one of them.")
+        raise JsonRejected("An object in the JSON has the same key twice. Remove one of them.")
     return members
 
 
-DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_unique)
+DECODER = json.JSONDecoder(parse_constant=_reject, object_pairs_hook=_unique)
 
 
 def read_json(text: str | bytes) -> object:
     """Return the value of a JSON text. Raises `ValueError` if it isn't valid JSON in UTF-8 or exceeds Python's limits.
 
     These are the recursion limit, for nested values, and the maximum number of digits of an integer. Raises
-    `JsonRefused` for the former, and for an object that has a key twice.
+    `JsonRejected` for the former, and for an object that has a key twice.
     """
     try:
         value: object = DECODER.decode(text if isinstance(text, str) else text.decode())
     except RecursionError as error:
-        raise JsonRefused("The JSON is nested too deeply.") from error
+        raise JsonRejected("The JSON is nested too deeply.") from error
     return value
 
 

@@ -98,7 +98,7 @@ class Query:
     @strawberry.field(
         metadata={MAX_ITEMS: MAX_PROBLEMS + 1},
         description=(
-            "The problems for which `startRenders` would refuse these renders; empty if there are none. Starts nothing "
+            "The problems for which `startRenders` would reject these renders; empty if there are none. Starts nothing "
             "and uses no quota. Does not check whether the quota suffices or keys were used before."
         ),
     )

@@ -108,7 +108,7 @@ class StartRenderInput:
         description=(
             "A unique text of at most 200 characters, a new one for each render. A second call with the same key "
             "returns the render of the first call and uses no quota, so a start whose response was lost can be "
-            "repeated safely. A call with the same key and another input is refused."
+            "repeated safely. A call with the same key and another input is rejected."
         ),
     )
 

@@ -18,7 +18,7 @@ class FailureCode:
 
 _USERS = {
     "COMPOSITION_ERROR": "the composition raised an error for these props",
-    "INVALID_ANIMATION": "the text renderer refused a value of the animation",
+    "INVALID_ANIMATION": "the text renderer rejected a value of the animation",
 }
 _INVALID_OUTPUTS = {
     "DURATION_EXCEEDED": "the composition turned out to be longer than the limit for these props",

@@ -137,7 +137,7 @@ FORMATS: Mapping[OutputFormat, Format] = MappingProxyType(
             options=_COMPRESSED,
             crf=range(52),
             even=True,
-            min_side=32,  # with smaller blocks, x265 refuses pictures that are wider or higher than 4,200 pixels
+            min_side=32,  # with smaller blocks, x265 rejects pictures that are wider or higher than 4,200 pixels
         ),
         OutputFormat.VP8: Format(
             kind=OutputKind.VIDEO,

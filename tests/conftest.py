@@ -55,7 +55,7 @@ MakeRender = Callable[..., Render]
 
 
 class SlowProgramGuard:
-    """An audit hook that refuses to start a slow program in a test without the marker."""
+    """An audit hook that fails a test without the marker that starts a slow program."""
 
     def __init__(self) -> None:
         self.is_active = False

@@ -63,11 +63,11 @@ def test_a_bucket_is_served_on_the_host_names_of_its_region(hosts: AwsHosts, cli
         ("virginia.s3.amazonaws.com", FRANKFURT, 400, "AuthorizationQueryParametersError"),
     ],
 )
-def test_another_host_name_or_signature_is_refused(
+def test_another_host_name_or_signature_is_rejected(
     hosts: AwsHosts, host: str, region: str, status: int, code: str
 ) -> None:
-    refused = hosts.get(f"https://{host}/a?{scope(region)}")
-    assert (refused.status_code, f"<Code>{code}</Code>" in refused.text) == (status, True)
+    rejected = hosts.get(f"https://{host}/a?{scope(region)}")
+    assert (rejected.status_code, f"<Code>{code}</Code>" in rejected.text) == (status, True)
 
 
 def test_a_redirect_names_the_regional_host(hosts: AwsHosts) -> None:
@@ -76,16 +76,16 @@ def test_a_redirect_names_the_regional_host(hosts: AwsHosts) -> None:
     assert "<Endpoint>frankfurt.s3.eu-central-1.amazonaws.com</Endpoint>" in redirect.text
 
 
-def test_an_unsigned_request_is_refused(hosts: AwsHosts) -> None:
+def test_an_unsigned_request_is_rejected(hosts: AwsHosts) -> None:
     assert hosts.get("https://frankfurt.s3.eu-central-1.amazonaws.com/a").status_code == 403
 
 
 def test_a_client_of_another_region_learns_the_region_of_the_bucket(hosts: AwsHosts) -> None:
     session = boto3.Session("key", "secret", region_name=VIRGINIA)
     with closing(session.client("s3", endpoint_url="https://s3.us-east-1.amazonaws.com", config=ONCE)) as client:
-        with pytest.raises(ClientError) as refused:
+        with pytest.raises(ClientError) as rejected:
             client.head_bucket(Bucket="hong-kong")
-        headers = refused.value.response["ResponseMetadata"]["HTTPHeaders"]
+        headers = rejected.value.response["ResponseMetadata"]["HTTPHeaders"]
         assert headers["x-amz-bucket-region"] == HONG_KONG
     assert ("hong-kong.s3.us-east-1.amazonaws.com", "HEAD", 400) in hosts.s3.requests
 

@@ -20,14 +20,14 @@ from services.settings import CHECKOUT, load_settings
 SECRET = "a-secret-for-tests-of-sufficient-length"  # noqa: S105
 TIMES = ["", "0s", "1", "h", "1w", "1.5h", "-1h", "1 h", "1000000s", "１h"]
 
-Refusal = Callable[..., str]
+Rejection = Callable[..., str]
 
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # rejected, never listened on
 PUBLIC_HOSTS = [ANY_ADDRESS, "::", "192.0.2.1", "2001:db8::1", "example.org", "127.0.0.1.example.org"]
 
 
 @pytest.fixture
-def refusal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Refusal:
+def rejection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Rejection:
     """Run `rendercast dev` in an empty folder and return its error message."""
 
     def run(*arguments: str, **settings: str) -> str:
@@ -61,14 +61,14 @@ def refusal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Refusal:
         ("check_interval_s", "0"),
     ],
 )
-def test_an_invalid_setting_is_reported_in_one_line_with_its_name(refusal: Refusal, name: str, value: str) -> None:
-    message = refusal(**{name: value})
+def test_an_invalid_setting_is_reported_in_one_line_with_its_name(rejection: Rejection, name: str, value: str) -> None:
+    message = rejection(**{name: value})
     assert message.startswith(f"rendercast: RENDERCAST_{name.upper()} ")
     assert "\n" not in message
 
 
-def test_each_invalid_setting_has_a_line(refusal: Refusal) -> None:
-    lines = refusal("--port", "-1", quota_limit="abc", log_level="loud").removeprefix("rendercast: ").splitlines()
+def test_each_invalid_setting_has_a_line(rejection: Rejection) -> None:
+    lines = rejection("--port", "-1", quota_limit="abc", log_level="loud").removeprefix("rendercast: ").splitlines()
     assert {line.split()[0] for line in lines} == {
         "RENDERCAST_PORT",
         "RENDERCAST_LOG_LEVEL",
@@ -77,14 +77,14 @@ def test_each_invalid_setting_has_a_line(refusal: Refusal) -> None:
 
 
 @pytest.mark.parametrize("host", PUBLIC_HOSTS)
-def test_a_public_address_is_rejected(refusal: Refusal, host: str) -> None:
-    message = refusal("--host", host, "--port", "0")
+def test_a_public_address_is_rejected(rejection: Rejection, host: str) -> None:
+    message = rejection("--host", host, "--port", "0")
     assert "is not loopback" in message
     assert "\n" not in message
 
 
-def test_a_public_address_is_rejected_as_a_setting_too(refusal: Refusal) -> None:
-    assert "is not loopback" in refusal(host=ANY_ADDRESS, port="0")
+def test_a_public_address_is_rejected_as_a_setting_too(rejection: Rejection) -> None:
+    assert "is not loopback" in rejection(host=ANY_ADDRESS, port="0")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -146,9 +146,9 @@ def test_a_token_has_the_requested_scopes() -> None:
 
 @pytest.mark.parametrize("arguments", [[""], ["a" * 256], ["ann\n"], *(["ann", "--expires-in", t] for t in TIMES)])
 def test_a_token_without_a_subject_or_a_lifetime_is_rejected(arguments: list[str]) -> None:
-    refused = token(*arguments, JWT_SECRET=SECRET)
-    assert isinstance(refused.exception, StartupError)
-    assert refused.output == ""
+    rejected = token(*arguments, JWT_SECRET=SECRET)
+    assert isinstance(rejected.exception, StartupError)
+    assert rejected.output == ""
 
 
 @pytest.mark.parametrize(
@@ -156,10 +156,10 @@ def test_a_token_without_a_subject_or_a_lifetime_is_rejected(arguments: list[str
     [("", "JWT_SECRET is not set"), ("hush", "JWT_SECRET is too short: 4 ")],
 )
 def test_a_token_needs_a_secret_of_sufficient_length(secret: str, message: str) -> None:
-    refused = token("ann", JWT_SECRET=secret)
-    assert isinstance(refused.exception, StartupError)
-    assert message in str(refused.exception)
-    assert "hush" not in str(refused.exception)
+    rejected = token("ann", JWT_SECRET=secret)
+    assert isinstance(rejected.exception, StartupError)
+    assert message in str(rejected.exception)
+    assert "hush" not in str(rejected.exception)
 
 
 @pytest.mark.parametrize("algorithms", ["none", "HS384", "RS256,", "RS257", " "])

@@ -55,17 +55,17 @@ CODES = [
 @pytest.mark.parametrize(("fault", "code", "status"), CODES)
 def test_the_service_rejects_an_invocation(server: Driver, fault: Fault, code: str, status: int) -> None:
     server.fault(fault)
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as rejected:
         server.invoke(start_request())
-    assert refused.value.response["Error"]["Code"] == code
-    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+    assert rejected.value.response["Error"]["Code"] == code
+    assert rejected.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
     assert not server.renders
     assert server.invoke(start_request())["type"] == "success"
     assert len(server.starts) == 2
 
 
 def test_the_function_returns_an_error_or_crashes(server: Driver) -> None:
-    server.fault(Fault.REFUSED, message="Not today.")
+    server.fault(Fault.REJECTED, message="Not today.")
     assert (server.invoke(start_request())["type"], len(server.renders)) == ("error", 0)
     for fault, renders in ((Fault.CRASHED, 0), (Fault.CRASHED_LATE, 1)):
         server.fault(fault)
@@ -101,7 +101,7 @@ def test_a_response_is_unusual(server: Driver) -> None:
     assert server.invoke(start_request())["type"] == "success"
 
 
-def test_connections_are_refused_while_renders_continue(server: Driver) -> None:
+def test_connections_are_rejected_while_renders_continue(server: Driver) -> None:
     render = server.start_render()
     server.go_offline()
     with pytest.raises((EndpointConnectionError, ConnectionClosedError)):
@@ -115,16 +115,16 @@ class Receiver(LocalHandler):
     def do_POST(self) -> None:  # noqa: N802 - http.server looks for this name
         box = cast("WebhookCollector", cast("LocalServer", self.server).owner)
         box.received.append((dict(self.headers), self.body()))
-        self.respond(503 if len(box.received) <= box.refuses else 200, [], b"")
+        self.respond(503 if len(box.received) <= box.rejects else 200, [], b"")
         box.arrived.release()
 
 
 class WebhookCollector:
-    """Receives webhooks; responds with 503 to the first `refuses` of them."""
+    """Receives webhooks; responds with 503 to the first `rejects` of them."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}/hook?a=b"
-        self.refuses = 0
+        self.rejects = 0
         self.received: list[tuple[dict[str, str], bytes]] = []
         self.arrived = threading.Semaphore(0)
 
@@ -151,7 +151,7 @@ def test_a_webhook_is_signed(server: Driver, collector: WebhookCollector) -> Non
 
 def test_webhooks_are_retried_sent_twice_and_sent_early(server: Driver, collector: WebhookCollector) -> None:
     hook = {"url": collector.url, "secret": None, "customData": None}
-    collector.refuses = 1
+    collector.rejects = 1
     server.use_scenario_next(Scenario.REACT_ERROR)
     server.play(webhook=hook)
     for _ in range(2):

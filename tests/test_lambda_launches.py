@@ -150,10 +150,10 @@ def test_counts_may_be_fractions_and_fields_unknown(server: Driver) -> None:
     assert server.play()["timings"] == {"0": {"start": "now"}}
 
 
-def test_a_bucket_without_acls_refuses_videos_except_those_without_acl(server: Driver) -> None:
+def test_a_bucket_without_acls_rejects_videos_except_those_without_acl(server: Driver) -> None:
     server.acls_disabled = True
-    refused = server.play(outName=OUT_NAME)
-    assert (refused["errors"][0]["name"], refused["postRenderData"]) == ("AccessControlListNotSupported", None)
+    rejected = server.play(outName=OUT_NAME)
+    assert (rejected["errors"][0]["name"], rejected["postRenderData"]) == ("AccessControlListNotSupported", None)
     assert server.play(outName=OUT_NAME, privacy="no-acl")["postRenderData"]
 
 
@@ -179,11 +179,11 @@ def test_compositions_are_evaluated_with_the_given_properties(server: Driver) ->
         (Fault.EC2_UNEXPECTED, "EC2UnexpectedException"),
     ],
 )
-def test_the_limits_of_a_private_network_refuse_an_invocation(server: Driver, fault: Fault, code: str) -> None:
+def test_the_limits_of_a_private_network_reject_an_invocation(server: Driver, fault: Fault, code: str) -> None:
     server.fault(fault)
-    with pytest.raises(ClientError, match=code) as refused:
+    with pytest.raises(ClientError, match=code) as rejected:
         server.invoke(start_request())
-    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 502
+    assert rejected.value.response["ResponseMetadata"]["HTTPStatusCode"] == 502
     assert server.launches == []
 
 

@@ -121,7 +121,7 @@ def test_a_conditional_put_stores_nothing_over_an_object(s3_client: S3Client, pr
         s3_client.put_object(Bucket=BUCKET, Key="twice", Body=b"", IfNoneMatch="*")
 
 
-def test_a_bucket_without_acls_refuses_every_acl_but_the_owners(s3_client: S3Client, proxy: FaultyS3) -> None:
+def test_a_bucket_without_acls_rejects_every_acl_but_the_owners(s3_client: S3Client, proxy: FaultyS3) -> None:
     proxy.acl_error = ACLS_DISABLED
     s3_client.put_object(Bucket=BUCKET, Key="a", Body=b"")
     s3_client.put_object(Bucket=BUCKET, Key="a", Body=b"", ACL="bucket-owner-full-control")

@@ -89,7 +89,7 @@ class KeyedSlot:
         self.release()
 
 
-def log_too_many_connections(refused: str, limit: int) -> None:
-    """Log that a connection was refused because its user has reached the limit."""
+def log_too_many_connections(rejected: str, limit: int) -> None:
+    """Log that a connection was rejected because its user has reached the limit."""
     setting = "RENDERCAST_MAX_CONNECTIONS_PER_USER"
-    log.warning("refused %s: its user has %d connections, the maximum (%s)", refused, limit, setting)
+    log.warning("rejected %s: its user has %d connections, the maximum (%s)", rejected, limit, setting)

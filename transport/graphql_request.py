@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Json, ValidationError
 from starlette.requests import Request
 
-from resolvers.json_text import JsonRefused, read_json
+from resolvers.json_text import JsonRejected, read_json
 from transport.media_types import MediaType
 from transport.operation_request import OperationRequest
 from transport.request_body import read_body
@@ -80,7 +80,7 @@ def _is_json(content_type: str) -> bool:
 def _parse_json(body: bytes) -> object:
     try:
         return read_json(body)
-    except JsonRefused as error:
+    except JsonRejected as error:
         raise BadRequest(HTTPStatus.BAD_REQUEST, str(error)) from error
     except ValueError as error:
         raise BadRequest(HTTPStatus.BAD_REQUEST, "The request body is not valid JSON.") from error

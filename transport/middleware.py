@@ -87,14 +87,14 @@ def _missing(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, by
 
 
 class LoggedCORSMiddleware(CORSMiddleware):
-    """CORS, which logs a page that is refused: browsers show its developer only that the request has failed."""
+    """CORS, which logs a page that is rejected: browsers show its developer only that the request has failed."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
         """Return the response to the request that a browser sends first."""
         origin = request_headers["origin"]
         if not self.is_allowed_origin(origin):
             log.warning(
-                "refused requests of a page: its Origin %.200r is not one of RENDERCAST_ALLOWED_ORIGINS", origin
+                "rejected requests of a page: its Origin %.200r is not one of RENDERCAST_ALLOWED_ORIGINS", origin
             )
         return super().preflight_response(request_headers)
 

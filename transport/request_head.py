@@ -131,7 +131,7 @@ def _subprotocols(headers: Iterable[Header]) -> list[str]:
 def _check_codings(version: str, codings: list[bytes]) -> None:
     """Raise `RequestRejected` for a body in another encoding than chunked: RFC 9112, section 6.1.
 
-    The parser refuses a list in which chunked is not the last, because the length of the body is then unknown.
+    The parser rejects a list in which chunked is not the last, because the length of the body is then unknown.
     """
     if (codings and version == "1.0") or codings.count(b"chunked") > 1:
         raise RequestRejected(MALFORMED)

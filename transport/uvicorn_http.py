@@ -35,7 +35,7 @@ from transport.websocket_handshake import ConnectionInfo
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_PIPELINED_REQUESTS = 16  # waiting for the response to the previous request
-# What a client may go on sending after its request was refused. Closing at once would reset the connection, and the
+# What a client may go on sending after its request was rejected. Closing at once would reset the connection, and the
 # client would lose the response.
 MAX_LINGER_BYTES = 1024 * 1024
 LINGER_TIMEOUT_S = 2.0
@@ -92,17 +92,17 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
         try:
             self._parse(data)
         except HttpParserError as error:  # also one that wraps what a method raises that the parser calls
-            refused = error.__context__
-            self._refuse(refused.rejection if isinstance(refused, RequestRejected) else MALFORMED)
-        except RequestRejected as refused:
-            self._refuse(refused.rejection)
+            rejected = error.__context__
+            self._reject(rejected.rejection if isinstance(rejected, RequestRejected) else MALFORMED)
+        except RequestRejected as rejected:
+            self._reject(rejected.rejection)
         else:
             self._check_limits()
 
     def shutdown(self) -> None:
         """Close the connection after the response to the current request, or now if that has not arrived completely."""
         if self._is_receiving and not self._is_idle:
-            self._refuse(SHUTTING_DOWN)
+            self._reject(SHUTTING_DOWN)
         else:
             super().shutdown()
 
@@ -203,21 +203,21 @@ class HttpProtocol(StreamingProtocol, BoundedReads):
         self.parser = None  # type: ignore[assignment]  # refers to this object, which is not needed any more
 
     def _check_limits(self) -> None:
-        """Refuse a request whose head is too large; otherwise start the timeout for its rest."""
+        """Reject a request whose head is too large; otherwise start the timeout for its rest."""
         if self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(HEAD_TOO_LARGE)
+            self._reject(HEAD_TOO_LARGE)
         elif len(self.headers or ()) > MAX_HEADERS:
-            self._refuse(TOO_MANY_HEADERS)
+            self._reject(TOO_MANY_HEADERS)
         elif self._is_receiving:
             self._start_request_timer()
 
-    def _refuse(self, rejection: Rejection) -> None:
+    def _reject(self, rejection: Rejection) -> None:
         """Send an error response and close. If responses to earlier requests are pending, send only those and close."""
         if self.pipeline or not (self._is_idle or self._is_receiving):
             self.flow.pause_reading()
             self.cycle.keep_alive = False
             return
-        self.logger.warning("refused a request: %s", rejection.message)
+        self.logger.warning("rejected a request: %s", rejection.message)
         if not self._is_idle:
             if self.cycle.response_started:
                 self.transport.close()

@@ -10,7 +10,7 @@ from commands.client.props import Json
 
 Result = TypeVar("Result")
 
-RATE_PAUSE_S = 5.0  # before a mutation that the rate limit has refused is repeated
+RATE_PAUSE_S = 5.0  # before a mutation that the rate limit has rejected is repeated
 RATE_TIMEOUT_S = 120.0  # of repeating it: the limit counts the mutations of a minute
 UNFINISHED = """
 query ($id: ID!) {
@@ -60,7 +60,7 @@ class BatchApi:
 async def within_rate(
     call: Callable[[], Awaitable[Result]], *, pause_s: float = RATE_PAUSE_S, timeout_s: float = RATE_TIMEOUT_S
 ) -> Result:
-    """Return the result of a mutation. Repeat it while the rate limit refuses it.
+    """Return the result of a mutation. Repeat it while the rate limit rejects it.
 
     Raises its `RendercastError` after `timeout_s`: other limits have the same code.
     """

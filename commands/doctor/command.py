@@ -21,7 +21,7 @@ Examples:
   rendercast doctor                    # check everything that the settings refer to
   rendercast doctor --role worker      # check everything that `rendercast worker` needs
   rendercast doctor --json | jq 'select(.result == "WRONG")'
-  rendercast doctor --token -          # say why `rendercast serve` refuses the token on standard input
+  rendercast doctor --token -          # say why `rendercast serve` rejects the token on standard input
 
 It stores a document in MongoDB and test objects in the bucket, which it deletes, and publishes a message on Redis. It
 changes nothing else.

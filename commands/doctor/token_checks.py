@@ -1,4 +1,4 @@
-"""The checks of users' tokens: the issuers' keys, and why one token is refused."""
+"""The checks of users' tokens: the issuers' keys, and why one token is rejected."""
 
 from collections.abc import Sequence
 
@@ -50,7 +50,7 @@ async def _check_issuer(rules: TokenRules) -> str:
 
 
 async def explain_token(settings: Settings, text: str) -> Sequence[Finding]:
-    """Verify one token as `rendercast serve` would, and return one finding: who the user is, or why it is refused."""
+    """Verify one token as `rendercast serve` would, and return one finding: who the user is, or why it is rejected."""
     group = CheckGroup(settings, Role.SERVE)
     text = text.strip()
     token = text[len(PREFIX) :].strip() if text.lower().startswith(PREFIX) else text
@@ -73,7 +73,7 @@ async def _identify(verifier: TokenVerifier, token: str) -> Identity | StartupEr
     """Return the user's identity, or the error: raised, it would leave the verifier as an `ExceptionGroup`."""
     try:
         return (await verifier.examine(token)).identity
-    except TokenRejected as refused:
-        return StartupError(f"The token is refused: {refused}.")
+    except TokenRejected as rejected:
+        return StartupError(f"The token is rejected: {rejected}.")
     except IssuerUnavailable:
         return StartupError("The issuer's keys can't be read: run `rendercast doctor --role serve`.")

@@ -52,7 +52,7 @@ def max_items(definition: GraphQLField | None) -> int | None:
 def list_size(node: FieldNode, definition: GraphQLField | None) -> int:
     """Return the maximum length of the lists directly below a field: `first` or `last` for a connection.
 
-    If both are given, the larger one counts, although such a request is refused.
+    If both are given, the larger one counts, although such a request is rejected.
     """
     if definition is None or "first" not in definition.args:
         return DEFAULT_LIST_SIZE

@@ -16,7 +16,7 @@ SHA256_PREFIX = "sha256:"  # https://graphql.github.io/graphql-over-http/draft/#
 
 
 class TrustedDocuments:
-    """Finds the document of a request. With `only`, other documents than the operator's are refused."""
+    """Finds the document of a request. With `only`, other documents than the operator's are rejected."""
 
     def __init__(self, documents: Mapping[str, str] | None, *, only: bool) -> None:
         self._documents = documents and {_bare(identifier): text for identifier, text in documents.items()}

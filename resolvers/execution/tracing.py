@@ -41,9 +41,9 @@ def traced(executor: type[BoundedExecutor], tracing: "Tracing") -> type[BoundedE
 def _record_error(error: GraphQLError) -> None:
     match cause_of(error):
         case None | GraphQLError():
-            spans.record_refusal(UserError.code)
+            spans.record_rejection(UserError.code)
         case UserError(code=code):
-            spans.record_refusal(code)
+            spans.record_rejection(code)
         case Unavailable(code=code):
             spans.record_failure(code)
         case bug:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from services.failure_codes import returns_quota
 from services.media import Media, OutputOptions
@@ -121,12 +121,11 @@ class Render(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     `revision` increases by one with each change. `progress` is a whole percentage that never decreases and is 100 only
     when COMPLETE. `started_at` is set as soon as the backend may have started an attempt; a render that ends without it
     uses no quota (see `returns_quota`). `interruptions` counts the attempts that ended because their process ended, and
-    `busy_attempts` those that failed because the backend was at capacity, `refusals` the starts that the backend
-    rejected. `earlier_cost_usd` is the cost of all
-    attempts before the current one, `earlier_backend_render_ids` are the backend's ids of those, where known. No worker
-    may acquire the render before `due_at`. `running_s` is the running time of the current attempt in seconds, as of the
-    last recorded change (see `services.clock`). `traceparent` is the trace context of the start, as defined by
-    W3C Trace Context, if it was traced.
+    `busy_attempts` those that failed because the backend was at capacity, `rejected_starts` the starts that the backend
+    rejected. `earlier_cost_usd` is the cost of all attempts before the current one, `earlier_backend_render_ids` are
+    the backend's ids of those, where known. No worker may acquire the render before `due_at`. `running_s` is the
+    running time of the current attempt in seconds, as of the last recorded change (see `services.clock`). `traceparent`
+    is the trace context of the start, as defined by W3C Trace Context, if it was traced.
 
     A render started with `animationProps` has `props`; one started with a composition has `input_props`, the JSON text
     of an object, and `props` only if the composition is the text renderer's. `media` is the expected size and length of
@@ -157,7 +156,7 @@ class Render(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     attempt: int = 0
     interruptions: int = 0
     busy_attempts: int = 0
-    refusals: int = 0
+    rejected_starts: int = field(default=0, name="refusals")
     cancel_requested: bool = False
     backend_render_id: str | None = None
     earlier_backend_render_ids: tuple[str, ...] = ()

@@ -52,8 +52,8 @@ class Metrics:
             buckets=LONG_BUCKETS_S,
             registry=registry,
         )
-        self._refusals = Counter(
-            "rendercast_quota_refusals_total", "Starts refused because the quota was used up.", registry=registry
+        self._rejections = Counter(
+            "rendercast_quota_refusals_total", "Starts rejected because the quota was used up.", registry=registry
         )
         self._throttled = Counter(
             "rendercast_throttle_pauses_total",
@@ -150,9 +150,9 @@ class Metrics:
         """Count a pause because all callers with work have used more than their share of time."""
         self._throttled.inc()
 
-    def quota_refused(self) -> None:
-        """Count a start that was refused because of the quota."""
-        self._refusals.inc()
+    def quota_rejected(self) -> None:
+        """Count a start that was rejected because of the quota."""
+        self._rejections.inc()
 
     def set_queue(self, depth: float, *, oldest_age_s: float) -> None:
         """Set the state of the queue; both NaN if the store can't be read."""

@@ -52,7 +52,7 @@ def record_failure(code: str) -> None:
     span.set_status(Status(StatusCode.ERROR))
 
 
-def record_refusal(code: str) -> None:
+def record_rejection(code: str) -> None:
     """Record an error that the caller caused. The span's status stays unset, as the semantic conventions require."""
     get_current_span().set_attribute(ERROR_TYPE, code)
 

@@ -28,7 +28,7 @@ from services.background.timeouts import CallTimeouts
 from services.errors import PubSubUnavailable
 from services.realtime.listeners import ListenerRegistry
 from services.realtime.redis_connection import RedisCommands, RedisSubscriber, pack
-from services.realtime.redis_errors import CONNECTION_ERRORS, REFUSALS, NotPrimary, failure_reason
+from services.realtime.redis_errors import CONNECTION_ERRORS, REJECTIONS, NotPrimary, failure_reason
 from services.realtime.redis_role import check_role
 from services.realtime.redis_url import TIMEOUT_S, parse_redis_url
 
@@ -111,7 +111,7 @@ class RedisBroker(BroadcastBackend):
     ) -> None:
         """Publish the messages `before`, then `message` on one of the channels to which a process subscribes, once.
 
-        Raises `PubSubUnavailable` within `TIMEOUT_S`; messages may be published even then. One that Redis refuses does
+        Raises `PubSubUnavailable` within `TIMEOUT_S`; messages may be published even then. One that Redis rejects does
         not keep the others from being published. In a cluster, only the subscribers at the same node count.
         """
         packed = [pack("PUBLISH", self._redis_channel(channel), _encode(earlier)) for channel, earlier in before]
@@ -254,16 +254,16 @@ class RedisBroker(BroadcastBackend):
         return why
 
     async def _reconnect(self, why: str) -> AbstractConnection:
-        """Connect again, with backoff. A refusal is logged once, unless it was the reason of the loss."""
+        """Connect again, with backoff. A rejection is logged once, unless it was the reason of the loss."""
         while True:
             self._failures += 1
             await asyncio.sleep(backoff_s(self._failures, base_s=0.2, max_s=MAX_BACKOFF_S))
             try:
                 return await self._connect()
             except PubSubUnavailable as error:
-                refusal = failure_reason(error.__cause__) if isinstance(error.__cause__, REFUSALS) else why
-                log.log(logging.WARNING if refusal != why else logging.DEBUG, "%s", error)
-                why = refusal
+                rejection = failure_reason(error.__cause__) if isinstance(error.__cause__, REJECTIONS) else why
+                log.log(logging.WARNING if rejection != why else logging.DEBUG, "%s", error)
+                why = rejection
             except Exception:
                 log.exception("Redis at %s can't be reached", self._address.display_name)
 

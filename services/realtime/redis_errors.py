@@ -15,14 +15,14 @@ class IsSentinel(RedisError):  # noqa: N818  # a kind of server
     """The server is a Sentinel, which only knows the address of the primary."""
 
 
-REFUSALS = (AuthenticationError, NoPermissionError, NotPrimary, IsSentinel)  # which only the operator can fix
+REJECTIONS = (AuthenticationError, NoPermissionError, NotPrimary, IsSentinel)  # which only the operator can fix
 REASONS = (
     (AuthenticationError, "it doesn't accept the user or password of REDIS_URL, or requires one"),
     (NoPermissionError, f"it doesn't permit this to the user of REDIS_URL, who needs {ACL_RULES}"),
     (NotPrimary, "it is a replica, which forwards no messages to the primary; REDIS_URL must lead to the primary"),
     (IsSentinel, "it is a Sentinel; set REDIS_URL to the address of the primary"),
     ((InvalidResponse, ValueError), "it doesn't speak the protocol of Redis"),
-    (ResponseError, "it refused the command"),
+    (ResponseError, "it rejected the command"),
     ((TimeoutError, RedisTimeoutError), "no reply in time"),
 )
 

@@ -44,7 +44,7 @@ class BatchService:
         return await starter.start_all(caller, inputs)
 
     async def check(self, caller: Caller, renders: Sequence[StartRequest]) -> Sequence[PathProblem]:
-        """Return the problems for which `start` would refuse these renders. Raises `RenderServiceNotConfigured`."""
+        """Return the problems for which `start` would reject these renders. Raises `RenderServiceNotConfigured`."""
         require_user_token(caller)
         request = BatchRequest(batch_id="check", renders=renders)
         validator = await self.renders.starter.validator()

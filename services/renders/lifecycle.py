@@ -53,7 +53,7 @@ def undo_launch(render: Render, *, before: Render, due_at: datetime) -> Render:
         due_at=due_at,
         attempt=before.attempt,
         started_at=before.started_at,
-        refusals=render.refusals + 1,
+        rejected_starts=render.rejected_starts + 1,
     )
 
 

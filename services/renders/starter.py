@@ -61,7 +61,7 @@ class RenderStarter:
         queued = _queued(caller, keyed, render_id=new_render_id(now), now=now)
         result = await asyncio.shield(self._add(queued, window, weight=caller.weight))
         if result.outcome is AddOutcome.OVER_QUOTA:
-            self.metrics.quota_refused()
+            self.metrics.quota_rejected()
             raise quota_exceeded(window, used=result.used, now=now)
         if result.outcome is AddOutcome.DUPLICATE:
             _require_same_input(keyed, result.render)
@@ -117,7 +117,7 @@ class RenderStarter:
             return await self.store.quota_used(window)
         result = await self.store.add_many(renders, window, weight=weight)
         if result.outcome is AddOutcome.OVER_QUOTA:
-            self.metrics.quota_refused()
+            self.metrics.quota_rejected()
             raise quota_exceeded(window, used=result.used, now=now, wanted=len(renders))
         if result.outcome is AddOutcome.DUPLICATE:
             return None

@@ -76,7 +76,7 @@ class GraphQLSettings(SettingsGroup):
     )
     trusted_documents_only: bool = Field(
         default=False,
-        description="Refuse every document that is not in the file of trusted documents, also those of GraphiQL, the "
+        description="Reject every document that is not in the file of trusted documents, also those of GraphiQL, the "
         "studio and the command line.",
     )
     projections: bool = Field(

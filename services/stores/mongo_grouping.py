@@ -130,7 +130,7 @@ async def find_by_ids(collection: AsyncCollection[Document], ids: Sequence[str])
 async def insert_each(
     collection: AsyncCollection[Document], documents: Sequence[Document]
 ) -> Sequence[DuplicateKeyError | StoreUnavailable | None]:
-    """Insert each document, whether or not another is refused; return why, for each that is."""
+    """Insert each document, whether or not another is rejected; return why, for each that is."""
     if len(documents) == 1:
         await collection.insert_one(documents[0])
         return [None]
@@ -139,11 +139,11 @@ async def insert_each(
     except BulkWriteError as error:
         if error.details["writeConcernErrors"]:
             raise
-        refused = {each["index"]: _refusal(each) for each in error.details["writeErrors"]}
-        return [refused.get(index) for index in range(len(documents))]
+        rejected = {each["index"]: _rejection(each) for each in error.details["writeErrors"]}
+        return [rejected.get(index) for index in range(len(documents))]
     return [None] * len(documents)
 
 
-def _refusal(error: Mapping[str, Any]) -> DuplicateKeyError | StoreUnavailable:
+def _rejection(error: Mapping[str, Any]) -> DuplicateKeyError | StoreUnavailable:
     message = str(error["errmsg"])
     return DuplicateKeyError(message) if error["code"] == DUPLICATE_KEY else StoreUnavailable(message)

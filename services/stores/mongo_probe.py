@@ -22,7 +22,7 @@ def check_replica_set(hello: Mapping[str, Any]) -> None:
 
 
 async def check_writes(collection: AsyncCollection[Document], *, timeout_s: float) -> None:
-    """Send a write that changes nothing, so that one that is refused is found at the start."""
+    """Send a write that changes nothing, so that one that is rejected is found at the start."""
     with mongo_operation(timeout_s):
         await collection.find_one_and_update(NO_DOCUMENT, {"$set": {"probe": True}})
 

@@ -2,7 +2,7 @@
 
 A render is an entry of its window: its field `quota` has the window, its number in it, and how many units are used
 after it. A unique index admits each number once. A start reads the window's latest entry and is stored as the next one.
-If another call has stored that one meanwhile, the insert is refused, and the start reads again. So the units are exact
+If another call has stored that one meanwhile, the insert is rejected, and the start reads again. So the units are exact
 without a transaction, and no two starts of a window get the same place in the queue.
 
 A returned unit is an entry without a render, and a deleted render leaves one, so that no number is used twice. They

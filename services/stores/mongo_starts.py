@@ -82,7 +82,7 @@ class MongoStarts:
     ) -> tuple[AddManyResult, Sequence[Mapping[str, Any]]]:
         """Add the renders; also return the documents that have their keys.
 
-        Calls for one owner take turns: of those that follow the same entry, all but one would be refused.
+        Calls for one owner take turns: of those that follow the same entry, all but one would be rejected.
         """
         try:
             # All calls together, and the wait for the turn. The driver's limit comes first: its error has the reason.
@@ -98,7 +98,7 @@ class MongoStarts:
     ) -> tuple[AddManyResult, Sequence[Mapping[str, Any]]]:
         """Add the renders after the latest entry; read that again as long as other processes store later ones.
 
-        Whether a key is used shows when the renders are inserted, and is read only then, and before a refusal.
+        Whether a key is used shows when the renders are inserted, and is read only then, and before a rejection.
         """
         virtual_time = await self._queue.virtual_time()
         for tries in count():

@@ -202,7 +202,7 @@ def _check_combination(query: str) -> None:
 
 
 def _check_guarantees(options: Mapping[str, str]) -> None:
-    """Refuse the options with which the store can't keep its promises."""
+    """Reject the options with which the store can't keep its promises."""
     if re.fullmatch("0+", options.get("w", "")):
         raise _invalid("the option w must not be 0: no write would be acknowledged")
     if float(options.get("timeoutms", 1)) < 1:

@@ -69,7 +69,7 @@ class ChangeRecorder:
         self._interrupt.set()
 
     def mark_lease_lost(self) -> None:
-        """Refuse all further changes: another worker may be running the render."""
+        """Reject all further changes: another worker may be running the render."""
         self.is_lease_lost = True
         self.interrupt()
 

@@ -138,9 +138,9 @@ class RenderRun:
         try:
             backend_render_id = await self._backend.start(self.render)
         except StartRejected as error:
-            log.info("render %s was refused by the backend and stays queued: %s", before.id, error)
+            log.info("render %s was rejected by the backend and stays queued: %s", before.id, error)
             self._end.reduce_concurrency()
-            due_at = self._clock.now() + timedelta(seconds=backoff_s(before.refusals + 1))
+            due_at = self._clock.now() + timedelta(seconds=backoff_s(before.rejected_starts + 1))
             await record(lambda render: lifecycle.undo_launch(render, before=before, due_at=due_at))
         except StartImpossible as error:
             log.error("render %s can't be started: %s", before.id, error)  # noqa: TRY400  # the message is enough

@@ -162,9 +162,9 @@ async def test_a_reached_quota_is_reported(tmp_path: Path, visit: Visit) -> None
         await ann.start()
         await ann.run("Start")
         await ann.see('"RenderQuotaExceeded"')
-        refusal = (await ann.data())["startRender"]
-        assert refusal["message"].startswith("Render quota exceeded. You can render up to 1 video")
-        assert refusal["retryAfterSeconds"] > 0
+        rejection = (await ann.data())["startRender"]
+        assert rejection["message"].startswith("Render quota exceeded. You can render up to 1 video")
+        assert rejection["retryAfterSeconds"] > 0
 
 
 async def test_watching_continues_after_the_server_was_killed_and_restarted(

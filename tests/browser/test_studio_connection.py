@@ -79,7 +79,7 @@ async def test_a_start_requested_while_offline_is_executed_once(start: Start, vi
         await expect(ann.page.get_by_text("4 of 5 renders left")).to_be_visible(timeout=TIMEOUT_MS)
 
 
-async def refuse(route: Route) -> None:
+async def reject(route: Route) -> None:
     await route.abort()
 
 
@@ -88,7 +88,7 @@ async def test_if_websockets_are_blocked_the_page_uses_sse_and_remembers_it(tmp_
     ignored = (*OFFLINE_MESSAGES, "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_FAILED", "404 (Not Found)")
     async with (
         open_fake_site(tmp_path) as site,
-        open_websocket_blocker(site.url, Block.REFUSED) as proxy,
+        open_websocket_blocker(site.url, Block.REJECTED) as proxy,
         visit(proxy.url, ignored=ignored) as ann,
     ):
         await ann.open_studio()
@@ -101,14 +101,14 @@ async def test_if_websockets_are_blocked_the_page_uses_sse_and_remembers_it(tmp_
         await ann.page.reload()
         await expect(ann.connection).to_have_text("Live", timeout=TIMEOUT_MS)
         await expect(ann.cards).to_have_count(1, timeout=TIMEOUT_MS)
-        await ann.page.route("**/graphql", refuse)
+        await ann.page.route("**/graphql", reject)
         proxy.disconnect()
         await expect(ann.connection).to_have_text("Offline. Trying again…", timeout=TIMEOUT_MS)
-        await ann.page.unroute("**/graphql", refuse)
+        await ann.page.unroute("**/graphql", reject)
         await expect(ann.connection).to_have_text("Live", timeout=TIMEOUT_MS)
         assert proxy.handshakes == handshakes > 0
         # A single request is lost, while the subscription stays open.
-        await ann.page.route("**/graphql", refuse, times=1)
+        await ann.page.route("**/graphql", reject, times=1)
         await ann.button("Render").click()
         await expect(ann.cards).to_have_count(2, timeout=TIMEOUT_MS)
         await expect(ann.connection).to_have_text("Live", timeout=TIMEOUT_MS)
@@ -141,8 +141,8 @@ async def test_without_npm_packages_graphql_ws_is_loaded_from_the_cdn_or_an_erro
     ):
         await ann.open("/")
         await expect(ann.page.get_by_role("alert")).to_contain_text("npm ci --prefix web", timeout=TIMEOUT_MS)
-        [refused] = ann.page_errors
-        assert refused.startswith(f"requested {CDN}graphql-ws@")
+        [rejected] = ann.page_errors
+        assert rejected.startswith(f"requested {CDN}graphql-ws@")
         ann.page_errors.clear()
 
         ann.allow(CDN.removesuffix("/"))

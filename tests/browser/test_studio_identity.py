@@ -51,7 +51,7 @@ async def test_the_page_asks_for_a_token_and_again_when_it_is_rejected(tmp_path:
         await expect(ann.cards).to_have_count(0)
 
 
-@pytest.mark.parametrize("block", [None, Block.REFUSED], ids=["WebSockets", "SSE"])
+@pytest.mark.parametrize("block", [None, Block.REJECTED], ids=["WebSockets", "SSE"])
 async def test_while_the_user_is_signed_out_no_requests_are_sent(
     tmp_path: Path, visit: Visit, block: Block | None
 ) -> None:
@@ -92,7 +92,7 @@ async def test_a_request_that_times_out_while_the_user_is_signed_out_changes_not
         open_embedded(settings) as services,
         open_bearer_tokens(settings.auth) as authenticate,
         serve(services, authenticate=authenticate) as server_url,
-        open_websocket_blocker(server_url, Block.REFUSED) as proxy,
+        open_websocket_blocker(server_url, Block.REJECTED) as proxy,
         visit(proxy.url, ignored=OFFLINE_MESSAGES) as ann,
     ):
         await ann.page.clock.install()

@@ -39,5 +39,5 @@ await job.checkVideo(job.checkList(list, states.at(-1)).outputUrl);
 
 const [cancelled] = await request(CANCEL, { id: job.UNKNOWN_ID });
 job.checkUnknown(cancelled);
-const [refused] = await all(PROGRESS, { id: job.UNKNOWN_ID });
-job.checkNotFound(refused.errors);
+const [rejected] = await all(PROGRESS, { id: job.UNKNOWN_ID });
+job.checkNotFound(rejected.errors);

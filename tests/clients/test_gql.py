@@ -104,6 +104,6 @@ async def test_gql_gets_an_error_for_an_unknown_render(
 ) -> None:
     async with connected(websocket_transport(url=f"{url}/graphql".replace("http", "ws"))) as session:
         assert (await request(session, CANCEL, id=UNKNOWN_ID))["__typename"] == "RenderNotFound"
-        with pytest.raises(TransportQueryError) as refused:
+        with pytest.raises(TransportQueryError) as rejected:
             await watch(session, UNKNOWN_ID, renderers)
-        assert [error["extensions"]["code"] for error in refused.value.errors or []] == ["NOT_FOUND"]
+        assert [error["extensions"]["code"] for error in rejected.value.errors or []] == ["NOT_FOUND"]

@@ -42,6 +42,6 @@ export async function checkUrql({ exchanges = [], ...options }) {
   await job.checkVideo(job.checkList(after, states.at(-1)).outputUrl);
 
   job.checkUnknown(dataOf(await client.mutation(CANCEL, { id: job.UNKNOWN_ID })));
-  const [refused] = await watch(client, job.UNKNOWN_ID);
-  job.checkNotFound(refused.error.graphQLErrors);
+  const [rejected] = await watch(client, job.UNKNOWN_ID);
+  job.checkNotFound(rejected.error.graphQLErrors);
 }

@@ -53,7 +53,7 @@ NEEDED = [
         for key in (f"rendercast/{PROBES}0f-video", f"renders/{PROBES}0f/cancel.json")
     ),
 ]
-REFUSED = [
+REJECTED = [
     *(("worker", "s3:DeleteObject", key) for key in (VIDEO, PROGRESS)),
     *(("worker", "s3:PutObject", key) for key in (PROGRESS, "sites/rendercast/index.html")),
     *(("api", "s3:PutObject", key) for key in (VIDEO, CANCEL, PROPS)),
@@ -134,7 +134,7 @@ def test_a_role_may_do_what_it_does(role: str, action: str, key: str) -> None:
     assert allows(role, action, key)
 
 
-@pytest.mark.parametrize(("role", "action", "key"), REFUSED)
+@pytest.mark.parametrize(("role", "action", "key"), REJECTED)
 def test_a_role_may_do_nothing_else(role: str, action: str, key: str) -> None:
     assert not allows(role, action, key)
 
@@ -151,7 +151,7 @@ def test_s3_accepts_the_lifecycle() -> None:
     assert report.generate_report() == ""
     rules = DOCUMENTS["lifecycle.json"]["Rules"]
     assert len({rule["ID"] for rule in rules}) == len(rules)
-    # S3 refuses ExpiredObjectDeleteMarker beside Days or Date.
+    # S3 rejects ExpiredObjectDeleteMarker beside Days or Date.
     assert all(len(rule["Expiration"]) == 1 for rule in rules)
 
 

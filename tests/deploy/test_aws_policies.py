@@ -49,14 +49,14 @@ def with_policy(role: str) -> AwsAccess:
 
 
 async def allowed_calls(role: str) -> set[str]:
-    """Make each call with the permissions of the role; return the names of those that were not refused."""
+    """Make each call with the permissions of the role; return the names of those that were not rejected."""
     allowed = set()
     async with open_aws(with_policy(role)) as aws:
         for name, call in CALLS.items():
             try:
                 await call(aws)
             except AwsError as error:
-                assert "AccessDenied" in str(error)  # noqa: PT017  # each call is either allowed or refused
+                assert "AccessDenied" in str(error)  # noqa: PT017  # each call is either allowed or rejected
             else:
                 allowed.add(name)
     return allowed

@@ -58,7 +58,7 @@ async def test_redis_accepts_the_password_of_its_user(redis: ComposeRedis) -> No
 
 
 @pytest.mark.parametrize("user", ["", "rendercast:wrong@", f":{PASSWORD}@", f"default:{PASSWORD}@"])
-async def test_redis_refuses_others(redis: ComposeRedis, user: str) -> None:
+async def test_redis_rejects_others(redis: ComposeRedis, user: str) -> None:
     with pytest.raises((PubSubUnavailable, StartupError)):
         await RedisBroker(f"redis://{user}127.0.0.1:{redis.port}").connect()
 

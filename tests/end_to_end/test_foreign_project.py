@@ -164,7 +164,7 @@ async def test_a_changed_site_is_discovered_and_one_that_cannot_be_read_changes_
 
         remotion_site.deploy({name: each for name, each in SITE.items() if name != "Plain"})
         unreachable = f"net::ERR_CONNECTION_REFUSED at {remotion_site.url}"
-        function.fault(Fault.REFUSED, times=2, kind="compositions", message=unreachable)
+        function.fault(Fault.REJECTED, times=2, kind="compositions", message=unreachable)
         code, output, error = await refreshed()
         assert (code, output) == (1, "")
         assert "The compositions can't be refreshed" in error

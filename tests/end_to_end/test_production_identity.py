@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.end_to_end.processes import Running, spawn
 from tests.end_to_end.production import Site
-from tests.security.closing import close_code_and_reason, refused_init
+from tests.security.closing import close_code_and_reason, rejected_init
 from tests.security.issuer import Issuer, open_issuer
 from tests.support import tokens
 from tests.support.api_client import LIST, TEST_TIMEOUT_S, UPDATES, Client, open_client
@@ -43,9 +43,9 @@ async def use(client: Client) -> None:
         assert [edge["node"]["id"] for edge in (await stream.next())["edges"]] == [render_id]
 
 
-async def check_refused(client: Client) -> None:
+async def check_rejected(client: Client) -> None:
     assert (await client.error(LIST))["extensions"] == {"code": "UNAUTHENTICATED"}
-    assert (await refused_init(client))[0] == 4403
+    assert (await rejected_init(client))[0] == 4403
 
 
 def never_logged(process: Running, *secrets: str) -> None:
@@ -62,9 +62,9 @@ async def test_tokens_of_the_secret_are_accepted_until_they_expire(site: Site, t
     forged = made(tmp_path, "ann", jwt_secret=tokens.SECRET)
     async with open_client(api.url) as http:
         await use(Client(http.http, token=good))
-        await check_refused(Client(http.http, token=forged))
+        await check_rejected(Client(http.http, token=forged))
         short = await _ended_by_expiry(tmp_path, http)
-        await check_refused(Client(http.http, token=short))
+        await check_rejected(Client(http.http, token=short))
     assert api.end() == 0
     never_logged(api, good, forged, short, SECRET)
 
@@ -88,7 +88,7 @@ async def test_only_tokens_of_the_issuer_are_accepted(site: Site, issuer: Issuer
     async with open_client(api.url) as http:
         await use(Client(http.http, token=good))
         for token in (forged, older):
-            await check_refused(Client(http.http, token=token))
+            await check_rejected(Client(http.http, token=token))
     assert api.end() == 0
     never_logged(api, good, forged, older)
 

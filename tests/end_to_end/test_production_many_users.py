@@ -64,7 +64,7 @@ class User:
         return [watcher.render_id for watcher in self.watchers]
 
     async def start_and_watch(self) -> None:
-        """Start what the quota allows and one more, which is refused; return when all subscriptions are complete."""
+        """Start what the quota allows and one more, which is rejected; return when all subscriptions are complete."""
         async with open_stream(self._here) as here, open_stream(self._there) as there:
             for number in range(EACH):
                 render_id = await self._here.start_render(durationInFrames=1 + number % 2)

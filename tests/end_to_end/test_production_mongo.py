@@ -60,7 +60,7 @@ async def test_mongodb_unavailable_for_10_s_gives_clients_an_error_and_only_dela
             site.mongo.stop(signal.SIGKILL)
             site.renderers.speed_up()
             back = asyncio.create_task(asyncio.sleep(OUTAGE_S))
-            await _refused(client, ids[0], within_s=MAX_RESPONSE_S)
+            await _rejected(client, ids[0], within_s=MAX_RESPONSE_S)
             await back
             site.mongo.start()
             await readiness(client, 200)
@@ -80,7 +80,7 @@ async def test_a_mongodb_that_hangs_gives_clients_an_error_and_only_delays_rende
             site.mongo.pause()
             site.renderers.speed_up()
             over = asyncio.create_task(asyncio.sleep(HANGING_S))
-            await _refused(client, ids[0], within_s=MAX_RESPONSE_S)
+            await _rejected(client, ids[0], within_s=MAX_RESPONSE_S)
             await over
             site.mongo.resume()
         assert await all_end_well(site, client, ids) == set()
@@ -104,7 +104,7 @@ async def test_mongodb_unavailable_for_longer_than_the_leases_loses_no_render(si
     report("MongoDB unavailable for longer than the leases", ids, twice, watchers)
 
 
-async def _refused(client: Client, render_id: str, *, within_s: float) -> None:
+async def _rejected(client: Client, render_id: str, *, within_s: float) -> None:
     """Check that many concurrent requests get SERVICE_UNAVAILABLE in time, without details of the server."""
     started_at = time.monotonic()
     props = {"animationProps": PROPS}

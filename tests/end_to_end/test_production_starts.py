@@ -25,7 +25,7 @@ UNAVAILABLE = {
 Servers = tuple[MongoServer, RedisServer]
 
 
-def refusal(folder: Path, servers: Servers, *command: str, **settings: str | None) -> str:
+def rejection(folder: Path, servers: Servers, *command: str, **settings: str | None) -> str:
     """Return the error of a start that fails: one line without a secret. None unsets a variable."""
     mongo, redis = servers
     given = {**SETTINGS, "MONGODB_URL": f"{mongo.url}/test-starts", "REDIS_URL": redis.url, **settings}
@@ -56,7 +56,7 @@ def silent_port() -> Iterator[int]:
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("worker",)], ids=["serve", "worker"])
 @pytest.mark.parametrize("name", ["MONGODB_URL", "REDIS_URL"])
 def test_a_missing_url_is_named(tmp_path: Path, servers: Servers, command: tuple[str, ...], name: str) -> None:
-    assert refusal(tmp_path, servers, *command, **{name: None}).startswith(f"{name} is not set")
+    assert rejection(tmp_path, servers, *command, **{name: None}).startswith(f"{name} is not set")
 
 
 def test_a_server_that_is_unavailable_or_sends_nothing_is_named_by_its_host(
@@ -67,7 +67,7 @@ def test_a_server_that_is_unavailable_or_sends_nothing_is_named_by_its_host(
     def startup_error(name: str, port: int) -> str:
         folder = tmp_path / f"{name} {port}"
         folder.mkdir()
-        return refusal(folder, servers, "worker", **{name: UNAVAILABLE[name].format(port=port)})
+        return rejection(folder, servers, "worker", **{name: UNAVAILABLE[name].format(port=port)})
 
     with ThreadPoolExecutor() as threads:
         results = [(port, threads.submit(startup_error, name, port)) for name in UNAVAILABLE for port in ports]
@@ -76,24 +76,24 @@ def test_a_server_that_is_unavailable_or_sends_nothing_is_named_by_its_host(
 
 
 @pytest.mark.parametrize("name", ["MONGODB_URL", "REDIS_URL"])
-def test_a_url_with_another_scheme_is_refused(tmp_path: Path, servers: Servers, name: str) -> None:
-    error = refusal(tmp_path, servers, "worker", **{name: f"http://ann:{SECRET}@127.0.0.1"})
+def test_a_url_with_another_scheme_is_rejected(tmp_path: Path, servers: Servers, name: str) -> None:
+    error = rejection(tmp_path, servers, "worker", **{name: f"http://ann:{SECRET}@127.0.0.1"})
     assert name in error or "Redis" in error
 
 
-def test_memory_pubsub_is_refused_for_several_processes(tmp_path: Path, servers: Servers) -> None:
-    assert "can't share memory" in refusal(tmp_path, servers, "serve", "--port", "0", REDIS_URL="memory://")
+def test_memory_pubsub_is_rejected_for_several_processes(tmp_path: Path, servers: Servers) -> None:
+    assert "can't share memory" in rejection(tmp_path, servers, "serve", "--port", "0", REDIS_URL="memory://")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104  # never listened on
-def test_an_api_without_authentication_is_refused(tmp_path: Path, servers: Servers, host: str) -> None:
-    error = refusal(tmp_path, servers, "serve", "--port", "0", "--host", host, jwt_secret=None)
+def test_an_api_without_authentication_is_rejected(tmp_path: Path, servers: Servers, host: str) -> None:
+    error = rejection(tmp_path, servers, "serve", "--port", "0", "--host", host, jwt_secret=None)
     assert "RENDERCAST_JWT_ISSUER" in error
     assert "RENDERCAST_JWT_SECRET" in error
 
 
-def test_an_issuer_beside_a_secret_is_refused(tmp_path: Path, servers: Servers) -> None:
-    error = refusal(tmp_path, servers, "serve", "--port", "0", jwt_issuer="https://issuer.test")
+def test_an_issuer_beside_a_secret_is_rejected(tmp_path: Path, servers: Servers) -> None:
+    error = rejection(tmp_path, servers, "serve", "--port", "0", jwt_issuer="https://issuer.test")
     assert "RENDERCAST_JWT_ISSUER and RENDERCAST_JWT_SECRET are both set" in error
 
 

@@ -148,7 +148,7 @@ async def test_an_unresponsive_collector_delays_and_fails_nothing(start: Start) 
         assert "the last spans were not exported" in rendercast.log
 
 
-async def test_a_collector_that_refuses_connections_is_logged_and_nothing_else_happens(start: Start) -> None:
+async def test_a_collector_that_rejects_connections_is_logged_and_nothing_else_happens(start: Start) -> None:
     rendercast = start(
         **SMALL, **exporting_to("http://127.0.0.1:1"), OTEL_EXPORTER_OTLP_TIMEOUT=1
     )  # seconds for all attempts
@@ -190,7 +190,7 @@ async def test_without_a_collector_the_sdk_is_neither_loaded_nor_needed(
         ([COMMAND], {"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, "OTEL_… is not valid: "),
     ],
 )
-def test_a_start_with_a_wrong_tracing_configuration_is_refused(
+def test_a_start_with_a_wrong_tracing_configuration_is_rejected(
     tmp_path: Path, program: list[str], variables: dict[str, str], expected: str
 ) -> None:
     command = [*program, "dev", "--port", "0"]

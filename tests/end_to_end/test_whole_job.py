@@ -120,9 +120,9 @@ async def _check_that_only_the_signed_url_serves(http: httpx.AsyncClient, url: s
         url.replace("/files/", "/files/%00"),
         url.replace("/files/", "/files/%ff"),
     ):
-        refused = await http.get(wrong)
-        assert (wrong, refused.status_code) == (wrong, 404)
-        assert "signature" not in refused.text
+        rejected = await http.get(wrong)
+        assert (wrong, rejected.status_code) == (wrong, 404)
+        assert "signature" not in rejected.text
 
 
 async def _check_that_urls_serve_only_existing_files(client: Client, render_id: str, rendercast: Rendercast) -> None:

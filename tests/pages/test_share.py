@@ -203,16 +203,16 @@ async def test_any_other_token_gets_the_same_404_as_an_unknown_id(
 ) -> None:
     render_id, other_id = await finished(ann, backend), await finished(bob, backend)
     token, other = await token_of(ann, render_id), await token_of(bob, other_id)
-    refused = [await get(site, render_id, each) for each in (None, other, *changed(token))]
-    refused += [
+    rejected = [await get(site, render_id, each) for each in (None, other, *changed(token))]
+    rejected += [
         await get(site, each, token) for each in (other_id, UNKNOWN_ID, "x", f"{render_id}x", render_id.upper())
     ]
     backend.unavailable = True  # nothing is read before the token is verified
-    refused.append(await get(site, render_id, other))
-    for page in refused:
-        assert (page.status_code, page.text) == (404, refused[0].text)
+    rejected.append(await get(site, render_id, other))
+    for page in rejected:
+        assert (page.status_code, page.text) == (404, rejected[0].text)
         assert INVALID in text_of(page)
-        assert page.headers.keys() == refused[0].headers.keys()
+        assert page.headers.keys() == rejected[0].headers.keys()
 
 
 async def test_an_expired_link_is_gone_unless_it_was_changed(site: Site, ann: Client, backend: FakeBackend) -> None:

@@ -115,7 +115,7 @@ async def test_threads_share_a_client_which_ends_its_thread_when_it_is_closed_or
     assert [each for each in threading.enumerate() if each.name == "rendercast-client"] == []
 
 
-async def test_a_token_function_that_uses_its_own_client_is_refused(site: IdleSite) -> None:
+async def test_a_token_function_that_uses_its_own_client_is_rejected(site: IdleSite) -> None:
     clients: list[Client] = []
 
     def use() -> None:
@@ -127,7 +127,7 @@ async def test_a_token_function_that_uses_its_own_client_is_refused(site: IdleSi
     await asyncio.to_thread(use)
 
 
-async def test_a_client_that_was_used_before_a_fork_is_refused(site: IdleSite) -> None:
+async def test_a_client_that_was_used_before_a_fork_is_rejected(site: IdleSite) -> None:
     def use(client: Client) -> int:
         client.quota()
         child = os.fork()
@@ -142,7 +142,7 @@ async def test_a_client_that_was_used_before_a_fork_is_refused(site: IdleSite) -
     assert await blocking(site, use) == 7
 
 
-async def test_a_closed_blocking_client_is_refused(site: IdleSite) -> None:
+async def test_a_closed_blocking_client_is_rejected(site: IdleSite) -> None:
     def use(client: Client) -> None:
         client.close()
         client.close()

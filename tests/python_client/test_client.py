@@ -20,7 +20,7 @@ from rendercast.client import (
     RenderNotFinished,
     RenderNotFound,
     RenderNotRetryable,
-    RequestRefused,
+    RequestRejected,
     ServerUnreachable,
     StartRenderInput,
     UserError,
@@ -88,8 +88,8 @@ async def test_all_problems_of_an_input_are_reported(client: AsyncClient) -> Non
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-async def test_props_that_json_can_not_express_are_refused(client: AsyncClient, value: float) -> None:
-    with pytest.raises(RequestRefused, match="can't be sent as JSON") as error:
+async def test_props_that_json_can_not_express_are_rejected(client: AsyncClient, value: float) -> None:
+    with pytest.raises(RequestRejected, match="can't be sent as JSON") as error:
         await client.start("Promo", {"size": value})
     assert error.value.code == "NOT_SENT"
 
@@ -170,12 +170,12 @@ async def test_compositions_are_described(client: AsyncClient) -> None:
 async def test_any_operation_can_be_executed(client: AsyncClient) -> None:
     data = await client.execute("query ($id: ID!) { composition(id: $id) { fps } }", {"id": "Promo"})
     assert data == {"composition": {"fps": 30.0}}
-    with pytest.raises(RequestRefused) as error:
+    with pytest.raises(RequestRejected) as error:
         await client.execute("{ nothing }")
     assert error.value.code == "BAD_USER_INPUT"
 
 
-async def test_a_closed_client_and_a_second_event_loop_are_refused(client: AsyncClient, site: IdleSite) -> None:
+async def test_a_closed_client_and_a_second_event_loop_are_rejected(client: AsyncClient, site: IdleSite) -> None:
     closed = AsyncClient(site.url)
     await closed.quota()
     await closed.close()
@@ -198,7 +198,7 @@ async def test_a_server_that_can_not_be_reached_is_reported_at_once() -> None:
 
 
 @pytest.mark.parametrize("url", ["", "example.org", "ftp://example.org", "http://a@b", "https://host/?q"])
-async def test_an_invalid_url_or_token_is_refused(url: str) -> None:
+async def test_an_invalid_url_or_token_is_rejected(url: str) -> None:
     for kind in (AsyncClient, Client):
         with pytest.raises(ValueError, match="must look like"):
             kind(url)

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from rendercast.client import (
     AsyncClient,
     RendercastError,
-    RequestRefused,
+    RequestRejected,
     ServerUnreachable,
     Unauthenticated,
     UnexpectedResponse,
@@ -78,14 +78,14 @@ async def values(watching: Watching) -> Sequence[object]:
         (["{}"], ServerUnreachable, "UNREACHABLE"),
         ([1013], ServerUnreachable, "UNREACHABLE"),
         ([4401], Unauthenticated, "UNAUTHENTICATED"),
-        ([4400], RequestRefused, "REFUSED"),
+        ([4400], RequestRejected, "REJECTED"),
         *(
             ([f'{{"id": "1", "type": "next", "payload": {payload}}}'], UnexpectedResponse, "NOT_UNDERSTOOD")
             for payload in NO_RESULTS
         ),
         (['{"id": "1", "type": "error", "payload": {}}'], UnexpectedResponse, "NOT_UNDERSTOOD"),
         ([error_message("TIMEOUT")], ServerUnreachable, "TIMEOUT"),
-        ([error_message("FORBIDDEN")], RequestRefused, "FORBIDDEN"),
+        ([error_message("FORBIDDEN")], RequestRejected, "FORBIDDEN"),
         ([PROGRESS, 4403], Unauthenticated, "UNAUTHENTICATED"),
     ],
 )

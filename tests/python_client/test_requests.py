@@ -1,4 +1,4 @@
-"""Requests whose responses are lost, servers that restart, and tokens that are refused."""
+"""Requests whose responses are lost, servers that restart, and tokens that are rejected."""
 
 import asyncio
 import json
@@ -161,7 +161,7 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory, tokens: Tokens) -> A
 
 
 @pytest.mark.parametrize("transports", [["websocket"], ["sse"], ["polling"]], ids=str)
-async def test_a_function_is_asked_for_another_token_when_one_was_refused(
+async def test_a_function_is_asked_for_another_token_when_one_was_rejected(
     guarded: IdleSite, transports: Sequence[Transport]
 ) -> None:
     async with AsyncClient(guarded.url, token="second") as client:  # noqa: S106  # no secret
@@ -176,7 +176,7 @@ async def test_a_function_is_asked_for_another_token_when_one_was_refused(
         assert tokens.asked == 2
 
 
-async def test_tokens_that_stay_refused_are_reported(guarded: IdleSite) -> None:
+async def test_tokens_that_stay_rejected_are_reported(guarded: IdleSite) -> None:
     tokens = Tokens(accepted="", names=["wrong"])
     async with AsyncClient(guarded.url, token=tokens) as client:
         with pytest.raises(Unauthenticated, match="Sign in again") as error:

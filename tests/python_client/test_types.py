@@ -31,7 +31,7 @@ async def accepted(client: AsyncClient, blocking: Client) -> None:
         del address
 
 
-async def refused(client: AsyncClient, blocking: Client) -> None:
+async def rejected(client: AsyncClient, blocking: Client) -> None:
     """Call the clients with mistakes."""
     await client.start(PROMO({"titel": "Hello"}))  # type: ignore[typeddict-item]
     await client.start(PROMO({"title": 1}))  # type: ignore[typeddict-item]

@@ -105,7 +105,7 @@ async def test_a_render_is_watched_over_sse_and_the_next_one_without_a_websocket
 
 @dataclass
 class Blocker:
-    """A proxy that lets no WebSocket and no stream through. It refuses streams, or collects their responses."""
+    """A proxy that lets no WebSocket and no stream through. It rejects streams, or collects their responses."""
 
     target: str
     collects: bool

@@ -109,7 +109,7 @@ def discoveries(versions: str, request: pytest.FixtureRequest) -> Discoveries:
 
 
 @pytest.fixture
-def refused(versions: str) -> Callable[[str, str], str]:
+def rejected(versions: str) -> Callable[[str, str], str]:
     """The warning about a composition with a type that has no JSON form."""
     prefix = {"newest": "", "oldest": "Zod"}[versions]
     return lambda name, kind: WITHOUT_SCHEMA.format(name, NO_JSON.format(prefix + kind))
@@ -121,11 +121,11 @@ def test_the_recorded_compositions_are_those_of_the_newest_versions(newest: Disc
 
 
 @pytest.mark.parametrize("root", ["helper", "strict", "lazy", "late"])
-def test_the_schemas_are_published(discoveries: Discoveries, root: str, refused: Callable[[str, str], str]) -> None:
+def test_the_schemas_are_published(discoveries: Discoveries, root: str, rejected: Callable[[str, str], str]) -> None:
     found = discoveries[root]
     assert found.ids == IDS
     assert found.catalog == EXPECTED
-    assert found.warnings == [refused("Event", "Date")]
+    assert found.warnings == [rejected("Event", "Date")]
 
 
 def test_a_project_without_schemas_has_a_catalog(newest: Discoveries) -> None:
@@ -134,14 +134,14 @@ def test_a_project_without_schemas_has_a_catalog(newest: Discoveries) -> None:
 
 
 def test_a_schema_without_json_form_does_not_affect_the_others(
-    discoveries: Discoveries, refused: Callable[[str, str], str]
+    discoveries: Discoveries, rejected: Callable[[str, str], str]
 ) -> None:
     found = discoveries["unusual"]
     assert [name for name, schema in found.schemas.items() if schema is None] == ["AMap", "ABigint", "NoDate"]
     assert [warning for warning in found.warnings if warning.startswith("Rendercast")] == [
-        refused("AMap", "Map"),
-        refused("ABigint", "BigInt"),
-        refused("NoDate", "Date"),
+        rejected("AMap", "Map"),
+        rejected("ABigint", "BigInt"),
+        rejected("NoDate", "Date"),
     ]
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from resolvers.json_text import JsonRefused, read_json, write_json
+from resolvers.json_text import JsonRejected, read_json, write_json
 
 
 @pytest.mark.parametrize("text", ['{"a": 1, "a": 1}', '{"a": 1, "\\u0061": 2}', '[{"b": {"c": 1, "d": 2, "c": 3}}]'])
-def test_duplicate_keys_are_refused_in_any_object(text: str) -> None:
-    with pytest.raises(JsonRefused, match="the same key twice"):
+def test_duplicate_keys_are_rejected_in_any_object(text: str) -> None:
+    with pytest.raises(JsonRejected, match="the same key twice"):
         read_json(text)
 
 
@@ -19,8 +19,8 @@ def test_keys_keep_their_order() -> None:
     assert write_json(read_json('{"b": 1, "a": 2}')) == b'{"b":1,"a":2}'
 
 
-def test_deep_nesting_is_refused_instead_of_ending_the_process() -> None:
-    with pytest.raises(JsonRefused, match="nested too deeply"):
+def test_deep_nesting_is_rejected_instead_of_ending_the_process() -> None:
+    with pytest.raises(JsonRejected, match="nested too deeply"):
         read_json("[" * 100_000 + "]" * 100_000)
     assert read_json('{"a":' * 200 + "1" + "}" * 200)
 
@@ -28,7 +28,7 @@ def test_deep_nesting_is_refused_instead_of_ending_the_process() -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "{'a': 1}", '{"a": 1,}', "[NaN]", "-Infinity", b"\xff", '"\x01"', "9" * 5_000]
 )
-def test_what_is_not_valid_json_is_refused(text: str | bytes) -> None:
+def test_what_is_not_valid_json_is_rejected(text: str | bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         read_json(text)
 

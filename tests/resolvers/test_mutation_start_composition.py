@@ -201,7 +201,7 @@ async def test_a_repeated_start_with_the_same_key_and_input_returns_its_render(a
     ],
     ids=str,
 )
-async def test_a_key_that_is_used_again_with_another_input_is_refused(ann: Client, changed: dict[str, Any]) -> None:
+async def test_a_key_that_is_used_again_with_another_input_is_rejected(ann: Client, changed: dict[str, Any]) -> None:
     given: dict[str, Any] = {
         "composition_id": "Promo",
         "props": TITLE,
@@ -218,7 +218,7 @@ async def test_a_key_that_is_used_again_with_another_input_is_refused(ann: Clien
     assert len(await ann.list_renders()) == 1
 
 
-async def test_a_key_of_an_animation_is_refused_for_other_words_and_for_a_composition(ann: Client) -> None:
+async def test_a_key_of_an_animation_is_rejected_for_other_words_and_for_a_composition(ann: Client) -> None:
     render_id = await ann.start_render(key="k")
     others = [await ann.start(key="k", text="other words"), await ann.start_composition("Promo", TITLE, key="k")]
     assert [(other["__typename"], other["render"]["id"]) for other in others] == [

@@ -1,4 +1,4 @@
-"""startRender over HTTP: input that is refused with all problems and their paths, and has no effect."""
+"""startRender over HTTP: input that is rejected with all problems and their paths, and has no effect."""
 
 import json
 from collections.abc import AsyncIterator
@@ -78,7 +78,7 @@ async def test_props_of_300_kb_are_too_large(ann: Client, composition: str, prop
     assert (path, message.split(" as JSON")[0]) == ("/composition/props", "This is larger than 262,144 bytes")
 
 
-async def test_a_body_of_10_mb_is_refused_before_it_is_read(ann: Client) -> None:
+async def test_a_body_of_10_mb_is_rejected_before_it_is_read(ann: Client) -> None:
     body = json.dumps(
         {"query": START, "variables": {"input": {"composition": of("Promo", {"title": "x" * 10_000_000})}}}
     )
@@ -90,7 +90,7 @@ async def test_a_body_of_10_mb_is_refused_before_it_is_read(ann: Client) -> None
 
 @pytest.mark.parametrize("composition", ["Promo", "Odd"])
 @pytest.mark.parametrize("kind", ["list", "object"])
-async def test_props_nested_deeper_than_100_are_refused(ann: Client, kind: str, composition: str) -> None:
+async def test_props_nested_deeper_than_100_are_rejected(ann: Client, kind: str, composition: str) -> None:
     props: object = {}
     for _ in range(300):
         props = [props] if kind == "list" else {"a": props}
@@ -98,7 +98,7 @@ async def test_props_nested_deeper_than_100_are_refused(ann: Client, kind: str, 
     assert found == [("/composition/props", "Nest lists and objects at most 100 deep.")]
 
 
-async def test_json_nested_10_000_deep_is_refused_by_the_transport(ann: Client) -> None:
+async def test_json_nested_10_000_deep_is_rejected_by_the_transport(ann: Client) -> None:
     text = '{"query": "{ __typename }", "variables": {"input": ' + "[" * 10_000 + "]" * 10_000 + "}}"
     headers = {"Content-Type": "application/json", "X-User": str(ann.user)}
     response = await ann.http.post("/graphql", content=text, headers=headers)
@@ -109,7 +109,7 @@ async def test_json_nested_10_000_deep_is_refused_by_the_transport(ann: Client) 
 @pytest.mark.parametrize(
     "twice", ['{"title": "Hi", "title": "Ho"}', '{"title": "Hi", "scenes": [{"a": 1, "\\u0061": 1}]}']
 )
-async def test_a_key_that_is_repeated_is_refused_by_the_transport(ann: Client, twice: str) -> None:
+async def test_a_key_that_is_repeated_is_rejected_by_the_transport(ann: Client, twice: str) -> None:
     given = json.dumps({"query": START, "variables": {"input": {"composition": of("Promo", "PROPS")}}})
     headers = {"Content-Type": "application/json", "X-User": str(ann.user)}
     response = await ann.http.post("/graphql", content=given.replace('"PROPS"', twice), headers=headers)
@@ -128,7 +128,7 @@ async def test_a_key_that_is_repeated_in_a_literal_is_a_graphql_error(ann: Clien
 @pytest.mark.parametrize(
     "value", ["a\ud800", "\udc00\ud800", {"\ud800": 1}, 2**53, -(2**63), 10**30, float("inf")], ids=repr
 )
-async def test_values_that_javascript_can_not_read_are_refused(ann: Client, value: object) -> None:
+async def test_values_that_javascript_can_not_read_are_rejected(ann: Client, value: object) -> None:
     (path,) = await paths(ann, composition=of("Odd", {"a": [value]}), output={"gif": {}})
     assert path == "/composition/props/a/0"
 
@@ -208,7 +208,7 @@ async def test_before_the_compositions_are_known_only_animations_can_be_started(
         await client.start_render()
 
 
-async def test_a_format_that_the_backend_can_not_make_is_refused(tmp_path: Path) -> None:
+async def test_a_format_that_the_backend_can_not_make_is_rejected(tmp_path: Path) -> None:
     async with other_server(tmp_path, formats=frozenset(OutputFormat) - {OutputFormat.PDF}) as client:
         ((path, message),) = await client.problems(animationProps=PROPS, output={"still": {"format": "PDF"}})
         assert path == "/output/still/format"

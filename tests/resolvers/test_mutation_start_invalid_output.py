@@ -1,4 +1,4 @@
-"""startRender over HTTP: outputs that do not fit the composition or the limits are refused with their paths."""
+"""startRender over HTTP: outputs that do not fit the composition or the limits are rejected with their paths."""
 
 from typing import Any
 

@@ -75,7 +75,7 @@ async def send_bombs(target: Target) -> None:
 
 @at_once
 async def send_large_bodies(target: Target) -> None:
-    """Each is refused before it has sent any of its body; one continues to send."""
+    """Each is rejected before it has sent any of its body; one continues to send."""
     async with open_peers(target.url, 20) as peers:
         for peer in peers:
             await peer.send(target.request(b"", length=64 * MIB))
@@ -86,7 +86,7 @@ async def send_large_bodies(target: Target) -> None:
 
 @at_once
 async def send_large_bodies_in_chunks(target: Target) -> None:
-    """Each is refused as soon as it is too large, and continues to send."""
+    """Each is rejected as soon as it is too large, and continues to send."""
     chunk = b"100000\r\n" + b" " * MIB + b"\r\n"
     async with open_peers(target.url, 2) as peers:
         for peer in peers:

@@ -50,7 +50,7 @@ def unknown(number: int) -> Forge:
 
 @at_once
 async def outlive_tokens(target: Target) -> None:
-    """Let tokens expire during their WebSockets. A slow machine refuses some at once, with the same close code."""
+    """Let tokens expire during their WebSockets. A slow machine rejects some at once, with the same close code."""
     async with open_peers(target.url, 20) as peers:
         token = target.issuer.token("attacker", exp=int(time.time()) + 1)
         for peer in peers:

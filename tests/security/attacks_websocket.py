@@ -29,7 +29,7 @@ MAX_OPERATIONS = FIELDS["max_operations_per_connection"].default
 NO_CODE = 1006
 
 
-def refused(code: int, *parts: bytes, number: int = 20, authenticated: bool = True) -> Attack:
+def rejected(code: int, *parts: bytes, number: int = 20, authenticated: bool = True) -> Attack:
     """Return an attack on `number` connections, each of which sends these parts and is closed with the code.
 
     A client that sends several parts may be disconnected before it has read the code.
@@ -98,7 +98,7 @@ async def open_too_many(target: Target) -> AsyncIterator[None]:
         yield
 
 
-def refused_handshakes(response: bytes, *headers: str, path: str = "/graphql") -> Attack:
+def rejected_handshakes(response: bytes, *headers: str, path: str = "/graphql") -> Attack:
     """Return an attack by handshakes after which the server sends this response, if any, and closes the connection."""
 
     async def attack(target: Target) -> None:
@@ -137,23 +137,23 @@ def pinged(payload: bytes) -> bytes:
 
 
 ATTACKS: dict[str, Attack] = {
-    "subscribe before ack": refused(4401, SUBSCRIBE, number=100, authenticated=False),
-    "duplicate ids": refused(4409, SUBSCRIBE * 2, number=50),
-    "binary frames": refused(4400, frame(b'{"type": "ping"}', BINARY)),
-    "oversize frames": refused(1009, frame(b"", size=64 * MIB)),
-    "oversize frames with their payload": refused(1009, frame(b"", size=64 * MIB), *[b" " * MIB] * 64, number=2),
-    "oversize messages in fragments": refused(
+    "subscribe before ack": rejected(4401, SUBSCRIBE, number=100, authenticated=False),
+    "duplicate ids": rejected(4409, SUBSCRIBE * 2, number=50),
+    "binary frames": rejected(4400, frame(b'{"type": "ping"}', BINARY)),
+    "oversize frames": rejected(1009, frame(b"", size=64 * MIB)),
+    "oversize frames with their payload": rejected(1009, frame(b"", size=64 * MIB), *[b" " * MIB] * 64, number=2),
+    "oversize messages in fragments": rejected(
         1009, frame(b"", last=False), *[frame(b" " * 100_000, CONTINUATION, last=False)] * 640, number=2
     ),
-    "frames marked as compressed": refused(1002, frame(b"\xaaV*I-.\x01\x00", reserved=4)),
-    "messages in bad UTF-8": refused(1007, pinged(b'"\xff"')),
-    "10,000-deep messages": refused(4400, pinged(b"[" * 10_000 + b"]" * 10_000)),
-    "5,000 digit integers in messages": refused(4400, pinged(b"9" * 5000)),
-    "ids of 256 KiB": refused(4400, message(type="complete", id="x" * 255 * 1024), number=5),
-    "endless connection_init messages": refused(4429, message(type="connection_init") * 100),
-    "endless pings": refused(1008, frame(b"x" * 125, PING) * 1000, *[frame(b"x" * 125, PING) * 1000] * 20),
-    "endless pongs": refused(1008, *[frame(b"", PONG) * 1000] * 20),
-    "endless fragments": refused(1008, frame(b"", last=False), *[frame(b"", CONTINUATION, last=False) * 1000] * 20),
+    "frames marked as compressed": rejected(1002, frame(b"\xaaV*I-.\x01\x00", reserved=4)),
+    "messages in bad UTF-8": rejected(1007, pinged(b'"\xff"')),
+    "10,000-deep messages": rejected(4400, pinged(b"[" * 10_000 + b"]" * 10_000)),
+    "5,000 digit integers in messages": rejected(4400, pinged(b"9" * 5000)),
+    "ids of 256 KiB": rejected(4400, message(type="complete", id="x" * 255 * 1024), number=5),
+    "endless connection_init messages": rejected(4429, message(type="connection_init") * 100),
+    "endless pings": rejected(1008, frame(b"x" * 125, PING) * 1000, *[frame(b"x" * 125, PING) * 1000] * 20),
+    "endless pongs": rejected(1008, *[frame(b"", PONG) * 1000] * 20),
+    "endless fragments": rejected(1008, frame(b"", last=False), *[frame(b"", CONTINUATION, last=False) * 1000] * 20),
     "expensive documents": tolerated(as_operations(*(attack.text for attack in DOCUMENTS.values())), number=2),
     "many messages at once": tolerated(message(type="pong") * 500, number=20),
     "many queries at once": tolerated(subscribed(QUOTA_LEFT, 50), number=3),
@@ -162,9 +162,9 @@ ATTACKS: dict[str, Attack] = {
     ),
     "subscriptions opened and closed": tolerated(completed(800)),
     "operations over the limit": tolerated(subscribed(UPDATES["query"], MAX_OPERATIONS + 600)),
-    "cross-site WebSockets": refused_handshakes(b"HTTP/1.1 403 ", "Origin: https://evil.example"),
-    "invalid handshakes": refused_handshakes(b"HTTP/1.1 431 ", f"Sec-WebSocket-Extensions: {'x' * 9000}"),
-    "handshakes for an unknown path": refused_handshakes(b"HTTP/1.1 403 ", path="/nothing"),
+    "cross-site WebSockets": rejected_handshakes(b"HTTP/1.1 403 ", "Origin: https://evil.example"),
+    "invalid handshakes": rejected_handshakes(b"HTTP/1.1 431 ", f"Sec-WebSocket-Extensions: {'x' * 9000}"),
+    "handshakes for an unknown path": rejected_handshakes(b"HTTP/1.1 403 ", path="/nothing"),
     "half-open peers": stay_silent,
     "peers that don't authenticate": stay_unauthenticated,
     "more connections than a user may have": open_too_many,

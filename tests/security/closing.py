@@ -23,8 +23,8 @@ async def close_code_and_reason(connection: ClientConnection, received: list[str
     return caught.value.rcvd.code, caught.value.rcvd.reason
 
 
-async def refused_init(client: Client, **options: Any) -> tuple[int, str]:
-    """Return the close code and reason after a `connection_init` that the server refuses."""
+async def rejected_init(client: Client, **options: Any) -> tuple[int, str]:
+    """Return the close code and reason after a `connection_init` that the server rejects."""
     async with open_socket(client.websocket_url, **options) as connection:
         await connection.send(json.dumps({"type": "connection_init", "payload": client.websocket_params}))
         return await close_code_and_reason(connection)

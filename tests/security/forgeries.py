@@ -121,7 +121,7 @@ FORGERIES: dict[str, Forge] = {
 
 
 def handmade_by_issuer(issuer: Issuer, **changes: object) -> str:
-    """Return a token with claims that the issuer's library would refuse to sign."""
+    """Return a token with claims that the issuer's library would not sign."""
     key = key_of("RS256", RSA_KEY)
     return jwt.PyJWS().encode(json.dumps(issuer.claims() | changes).encode(), key, "RS256", headers={"kid": RSA_KEY})
 

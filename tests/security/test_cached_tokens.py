@@ -70,10 +70,10 @@ async def test_a_cached_token_expires() -> None:
     verifier = verifier_of(rules("HS256", leeway_s=1), secret_key())
     token = tokens.token_of("ann", exp=int(time.time()) + 1)
     with pytest.raises(TokenExpired):
-        await _verify_until_refused(verifier, token)
+        await _verify_until_rejected(verifier, token)
 
 
-async def _verify_until_refused(verifier: TokenVerifier, token: str) -> None:
+async def _verify_until_rejected(verifier: TokenVerifier, token: str) -> None:
     async with asyncio.timeout(TEST_TIMEOUT_S):
         while True:
             await verifier.verify(token)

@@ -34,7 +34,7 @@ async def is_served(peer: Peer) -> bool:
         ({"max_connections": 10}, 10),
     ],
 )
-async def test_connections_over_the_limit_are_refused_until_others_end(
+async def test_connections_over_the_limit_are_rejected_until_others_end(
     tmp_path: Path, settings: dict[str, object], limit: int
 ) -> None:
     async with serve_faked(tmp_path, settings) as url:

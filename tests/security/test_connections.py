@@ -80,7 +80,7 @@ AMBIGUOUS = {
 
 
 @pytest.mark.parametrize("name", AMBIGUOUS)
-async def test_an_ambiguous_or_invalid_request_is_refused(peer: Peer, name: str) -> None:
+async def test_an_ambiguous_or_invalid_request_is_rejected(peer: Peer, name: str) -> None:
     await peer.send(AMBIGUOUS[name][:65_536])
     assert (await peer.read_to_end()).startswith(b"HTTP/1.1 400 ")
 
@@ -90,7 +90,7 @@ async def test_an_endless_path_is_aborted(peer: Peer) -> None:
     await peer.send_until_closed(b"a" * 65_536)
 
 
-async def test_a_body_that_is_too_large_is_refused_by_its_length(peer: Peer) -> None:
+async def test_a_body_that_is_too_large_is_rejected_by_its_length(peer: Peer) -> None:
     await peer.send(post(b"", length=64 * 1024 * 1024))
     assert (await peer.read_response())[0] == 413
 
@@ -148,7 +148,7 @@ async def test_an_empty_line_starts_the_request_timeout(short_timeout_url: str) 
         assert await peer.read_to_end() == b""
 
 
-async def test_after_a_refused_body_was_sent_anyway_the_request_timeout_runs(short_timeout_url: str) -> None:
+async def test_after_a_rejected_body_was_sent_anyway_the_request_timeout_runs(short_timeout_url: str) -> None:
     with connected_for(REQUEST_TIMEOUT_S):
         async with open_peer(short_timeout_url) as peer:
             await peer.send(post(b"", length=MAX_BODY + 1))
@@ -228,7 +228,7 @@ async def test_a_malformed_request_gets_a_json_error_with_security_headers(url: 
     assert json.loads(response.partition(b"\r\n\r\n")[2])["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
 
 
-async def test_a_refused_handshake_logs_no_error(ann: Client, url: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_rejected_handshake_logs_no_error(ann: Client, url: str, caplog: pytest.LogCaptureFixture) -> None:
     async with open_peer(url) as peer:
         await peer.send(handshake(peer.host, "Origin: https://evil.example"))
         assert (await peer.read_to_end()).startswith(b"HTTP/1.1 403")

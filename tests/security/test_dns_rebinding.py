@@ -42,7 +42,7 @@ def connected_as(client: Client, host: str) -> AbstractAsyncContextManager[Clien
 
 
 @pytest.mark.parametrize("host", FOREIGN_HOSTS + INVALID_HOSTS)
-async def test_under_another_host_name_requests_are_refused(
+async def test_under_another_host_name_requests_are_rejected(
     client: Client, host: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = await client.http.post("/graphql", json={"query": LIST}, headers={"Host": host})

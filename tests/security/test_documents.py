@@ -1,4 +1,4 @@
-"""Expensive documents against a running server: each is refused, and leaves no memory behind."""
+"""Expensive documents against a running server: each is rejected, and leaves no memory behind."""
 
 import asyncio
 import gc
@@ -116,7 +116,7 @@ async def errors_of(stream: Stream, operation: str = "1") -> list[dict[str, Any]
 
 
 @pytest.mark.parametrize("attack", DOCUMENTS.values(), ids=DOCUMENTS)
-async def test_an_expensive_document_is_refused_and_not_cached(ann: Client, attack: Attack) -> None:
+async def test_an_expensive_document_is_rejected_and_not_cached(ann: Client, attack: Attack) -> None:
     await expect_success(ann)
     before = cached_documents()
     for _ in range(3):
@@ -149,7 +149,7 @@ def expect_errors(errors: list[dict[str, Any]], attack: Attack) -> None:
 
 
 @pytest.mark.parametrize("variables", VARIABLES.values(), ids=VARIABLES)
-async def test_expensive_variables_are_refused(ann: Client, variables: dict[str, object]) -> None:
+async def test_expensive_variables_are_rejected(ann: Client, variables: dict[str, object]) -> None:
     await ann.execute(LIST)
     before = cached_documents()
     error = await ann.error(LIST, **variables)

@@ -119,7 +119,7 @@ async def test_compression_is_not_negotiated(ann: Client) -> None:
 
 
 @pytest.mark.parametrize("origin", ["http://[::1", "http://[", "http://]", "null", "//"])
-async def test_an_invalid_origin_is_refused(ann: Client, origin: str) -> None:
+async def test_an_invalid_origin_is_rejected(ann: Client, origin: str) -> None:
     for host in ("x", ""):
         async with open_peer(str(ann.http.base_url)) as peer:
             await peer.send(handshake(host, f"Origin: {origin}"))
@@ -151,7 +151,7 @@ async def send_without_reading(url: str, last: bytes) -> None:
             await peer.wait_until_closed()
 
 
-async def test_a_ping_is_answered_or_refused_whatever_its_nesting_depth(ann: Client) -> None:
+async def test_a_ping_is_answered_or_rejected_whatever_its_nesting_depth(ann: Client) -> None:
     ends = set()
     for depth in (*range(700, 1000), 10_000, 100_000):  # Python 3.11's recursion limit, and that of newer ones
         async with open_stream(ann) as stream:

@@ -78,7 +78,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-async def test_a_malformed_body_is_refused_with_a_message(ann: Client, name: str) -> None:
+async def test_a_malformed_body_is_rejected_with_a_message(ann: Client, name: str) -> None:
     response = await ann.http.post("/graphql", content=MALFORMED[name], headers={**JSON, "X-User": "ann"})
     assert response.headers["content-type"] == "application/json; charset=utf-8"
     body = response.json()
@@ -90,7 +90,7 @@ async def test_a_malformed_body_is_refused_with_a_message(ann: Client, name: str
     assert body["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 
-async def test_a_body_that_is_too_large_is_refused_by_its_length_header_and_by_its_size(ann: Client) -> None:
+async def test_a_body_that_is_too_large_is_rejected_by_its_length_header_and_by_its_size(ann: Client) -> None:
     async def parts() -> AsyncIterator[bytes]:
         for _ in range(256):
             yield b" " * MAX_BODY
@@ -143,8 +143,8 @@ async def test_both_values_of_a_repeated_header_count(ann: Client, name: str, va
 async def test_a_get_executes_queries_only(ann: Client) -> None:
     mutation = "mutation { cancelRender(renderId: 1) { __typename } }"
     for accept in ("application/json", "application/graphql-response+json"):
-        refused = await ann.http.get("/graphql", params={"query": mutation}, headers={"Accept": accept})
-        assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+        rejected = await ann.http.get("/graphql", params={"query": mutation}, headers={"Accept": accept})
+        assert (rejected.status_code, rejected.headers["allow"]) == (405, "POST")
     with_variables = {"query": "query ($yes: Boolean!) { __typename @include(if: $yes) }", "variables": '{"yes": true}'}
     response = await ann.http.get("/graphql", params=with_variables, headers={"Accept": "*/*"})
     assert response.json() == {"data": {"__typename": "Query"}}
@@ -152,24 +152,24 @@ async def test_a_get_executes_queries_only(ann: Client) -> None:
     assert (await ann.http.get("/graphql", params=empty, headers={"Accept": "*/*"})).json() == RESULT
     assert (await ann.http.post("/graphql", json=empty)).json() == RESULT
     for variables in ("[]", "{", "1"):
-        refused = await ann.http.get("/graphql", params={**QUERY, "variables": variables}, headers={"Accept": "*/*"})
-        assert refused.status_code == 400
+        rejected = await ann.http.get("/graphql", params={**QUERY, "variables": variables}, headers={"Accept": "*/*"})
+        assert rejected.status_code == 400
 
 
 async def test_the_error_of_a_subscription_names_the_websocket(ann: Client) -> None:
-    refused = await ann.http.post("/graphql", json={"query": "subscription { renderUpdates { id } }"})
-    assert refused.status_code == 400
-    assert "WebSocket" in refused.json()["errors"][0]["message"]
+    rejected = await ann.http.post("/graphql", json={"query": "subscription { renderUpdates { id } }"})
+    assert rejected.status_code == 400
+    assert "WebSocket" in rejected.json()["errors"][0]["message"]
 
 
 async def test_other_methods_get_the_allowed_ones(ann: Client) -> None:
     for method in ("PUT", "DELETE", "PATCH"):
-        refused = await ann.http.request(method, "/graphql")
-        assert refused.status_code == 405
-        assert {"GET", "POST"} <= {each.strip() for each in refused.headers["allow"].split(",")}
+        rejected = await ann.http.request(method, "/graphql")
+        assert rejected.status_code == 405
+        assert {"GET", "POST"} <= {each.strip() for each in rejected.headers["allow"].split(",")}
 
 
-async def test_an_unsupported_accept_header_is_refused(ann: Client) -> None:
+async def test_an_unsupported_accept_header_is_rejected(ann: Client) -> None:
     assert (await ann.http.post("/graphql", json=QUERY, headers={"Accept": "text/plain"})).status_code == 406
 
 
@@ -197,8 +197,8 @@ async def test_only_pages_of_allowed_origins_may_read_responses(ann: Client, cap
     exposed = response.headers["access-control-expose-headers"].lower().split(", ")
     assert {"accept-ranges", "content-length", "content-range", "etag", "x-request-id"} <= set(exposed)
     for origin in ("https://evil.example", "null", f"{ALLOWED_ORIGIN}.evil.example", "http://app.example"):
-        refused = await ann.http.options("/graphql", headers={"Origin": origin, **preflight})
-        assert refused.status_code == 400
+        rejected = await ann.http.options("/graphql", headers={"Origin": origin, **preflight})
+        assert rejected.status_code == 400
         assert f"its Origin {origin!r} is not one of RENDERCAST_ALLOWED_ORIGINS" in caplog.text
         response = await ann.http.post("/graphql", json=QUERY, headers={"Origin": origin})
         assert "access-control-allow-origin" not in response.headers

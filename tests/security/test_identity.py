@@ -12,7 +12,7 @@ from auth.rules import read_token_rules
 from auth.tokens import SecretKey, TokenVerifier, TrustedIssuer
 from services.errors import TokenInvalid
 from services.settings import load_settings
-from tests.security.closing import refused_init
+from tests.security.closing import rejected_init
 from tests.security.conftest import Site
 from tests.security.forgeries import FORGERIES, RSA_KEY, encoded
 from tests.security.issuer import Issuer, key_of, long_ago
@@ -41,21 +41,21 @@ async def test_a_valid_token_is_accepted_over_http_and_websocket(site: Site, iss
 
 
 @pytest.mark.parametrize("name", FORGERIES)
-async def test_a_forged_token_is_refused_over_http_and_websocket_without_a_reason(
+async def test_a_forged_token_is_rejected_over_http_and_websocket_without_a_reason(
     site: Site, issuer: Issuer, name: str
 ) -> None:
     forged = site.client(FORGERIES[name](issuer))
     error = await forged.error(LIST)
     assert (error["message"], error["extensions"]) == (INVALID, {"code": "UNAUTHENTICATED"})
-    assert await refused_init(forged) == (4403, INVALID)
+    assert await rejected_init(forged) == (4403, INVALID)
     assert await site.client(issuer.token("carol")).list_renders() == []
 
 
-async def test_an_expired_token_is_refused_over_http_and_websocket_as_expired(site: Site, issuer: Issuer) -> None:
+async def test_an_expired_token_is_rejected_over_http_and_websocket_as_expired(site: Site, issuer: Issuer) -> None:
     client = site.client(issuer.token(exp=long_ago()))
     error = await client.error(LIST)
     assert (error["message"], error["extensions"]) == (EXPIRED, {"code": "UNAUTHENTICATED"})
-    assert await refused_init(client) == (4403, EXPIRED)
+    assert await rejected_init(client) == (4403, EXPIRED)
 
 
 async def test_an_expired_token_with_a_wrong_signature_is_not_reported_as_expired(site: Site, issuer: Issuer) -> None:
@@ -82,16 +82,16 @@ async def test_the_scheme_bearer_is_case_insensitive(site: Site, issuer: Issuer,
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "Token", "JWT", "Bearer,", "Bearer\t", "Bearer Bearer"])
-async def test_other_schemes_are_refused(site: Site, issuer: Issuer, scheme: str) -> None:
+async def test_other_schemes_are_rejected(site: Site, issuer: Issuer, scheme: str) -> None:
     assert await error_message(site, ("Authorization", f"{scheme} {issuer.token()}")) == INVALID
 
 
-async def test_two_tokens_are_refused(site: Site, issuer: Issuer) -> None:
+async def test_two_tokens_are_rejected(site: Site, issuer: Issuer) -> None:
     ann, bob = (("Authorization", f"Bearer {issuer.token(name)}") for name in ("ann", "bob"))
     assert await error_message(site, ann, bob) == INVALID
     client = site.client(issuer.token("ann"))
     client.websocket_params["authorization"] = f"Bearer {issuer.token('bob')}"
-    assert await refused_init(client) == (4403, INVALID)
+    assert await rejected_init(client) == (4403, INVALID)
 
 
 async def test_a_token_elsewhere_is_ignored(site: Site, issuer: Issuer) -> None:
@@ -111,12 +111,12 @@ async def test_the_authorization_header_of_a_handshake_is_used_unless_a_browser_
         await stream.subscribe("{ renderQuota { limit } }")
         assert (await stream.next())["limit"] > 0
     from_browser = {**header, "Origin": str(site.http.base_url)}
-    assert await refused_init(site.client(None), additional_headers=from_browser) == (4403, "Sign in to do this.")
+    assert await rejected_init(site.client(None), additional_headers=from_browser) == (4403, "Sign in to do this.")
 
 
 async def test_the_parameter_of_a_websocket_precedes_the_header_of_its_handshake(site: Site, issuer: Issuer) -> None:
     valid, forged = (f"Bearer {token}" for token in (issuer.token(), issuer.forged()))
-    assert await refused_init(site.client(issuer.forged()), additional_headers={"Authorization": valid}) == (
+    assert await rejected_init(site.client(issuer.forged()), additional_headers={"Authorization": valid}) == (
         4403,
         INVALID,
     )
@@ -139,10 +139,10 @@ async def test_a_token_of_32_kib_is_accepted_over_http_and_websocket(site: Site,
 
 
 @pytest.mark.parametrize("value", [7, ["Bearer x.y.z"], {"Bearer": "x"}, True, "", "x.y.z"])
-async def test_a_parameter_that_is_not_a_bearer_token_is_refused(site: Site, value: object) -> None:
+async def test_a_parameter_that_is_not_a_bearer_token_is_rejected(site: Site, value: object) -> None:
     client = Client(site.http)
     client.websocket_params = {"Authorization": value}
-    assert await refused_init(client) == (4403, INVALID)
+    assert await rejected_init(client) == (4403, INVALID)
 
 
 async def test_public_fields_need_no_valid_token(site: Site) -> None:

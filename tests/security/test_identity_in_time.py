@@ -13,7 +13,7 @@ from aiohttp import web
 from websockets.exceptions import ConnectionClosed
 
 from auth.jwks import MAX_WAITING
-from tests.security.closing import close_code_and_reason, refused_init
+from tests.security.closing import close_code_and_reason, rejected_init
 from tests.security.conftest import MIN_INTERVAL_S, Site, open_site
 from tests.security.issuer import open_issuer, published
 from tests.support.api_client import LIST, RETRY_S, TEST_TIMEOUT_S
@@ -95,7 +95,7 @@ async def test_changed_keys_are_used_without_a_restart(tmp_path: Path) -> None:
         site.issuer.keys = [published("RS256", "the next key")]
         assert [render["id"] for render in await new.list_renders()] == [render_id]
         assert (await old.error(LIST))["extensions"] == {"code": "UNAUTHENTICATED"}
-        assert (await refused_init(old))[0] == 4403
+        assert (await rejected_init(old))[0] == 4403
 
 
 async def test_tokens_stay_valid_while_the_issuer_is_unavailable(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ async def test_before_the_first_keys_clients_are_asked_to_try_again_later(tmp_pa
     async with open_server(tmp_path, issuer_available=False) as site:
         client = site.client(site.issuer.token("ann"))
         assert (await client.error(LIST))["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
-        assert await refused_init(client) == (1013, "Please try again later.")
+        assert await rejected_init(client) == (1013, "Please try again later.")
         assert await client.execute("{ renderLimits { fps } }") == {"fps": 30}
         assert (await site.client(None).error(LIST))["extensions"] == {"code": "UNAUTHENTICATED"}
         assert site.issuer.reads >= 1

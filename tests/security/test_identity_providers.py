@@ -90,14 +90,14 @@ async def test_an_operators_token_is_recognised(verify: Verify, name: str) -> No
 
 @pytest.mark.parametrize("name", PROVIDERS)
 @pytest.mark.parametrize("value", [None, "another", ["another"]])
-async def test_a_token_of_another_client_is_refused_with_the_claim(verify: Verify, name: str, value: object) -> None:
+async def test_a_token_of_another_client_is_rejected_with_the_claim(verify: Verify, name: str, value: object) -> None:
     wrong = PROVIDERS[name].wrong
     with pytest.raises(TokenRejected, match=f"its claim {wrong} is {re.escape(repr(value))}, expected '"):
         await verify(name, PROVIDERS[name].token(**{wrong: value}))
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
-async def test_a_token_of_another_issuer_is_refused_with_the_claim(verify: Verify, name: str) -> None:
+async def test_a_token_of_another_issuer_is_rejected_with_the_claim(verify: Verify, name: str) -> None:
     provider = PROVIDERS[name]
     issuer = str(provider.claims["iss"])
     for other in (f"{issuer}/x", issuer[:-1], issuer.upper(), f"https://attacker.test/{issuer}"):

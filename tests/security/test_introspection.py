@@ -8,7 +8,7 @@ import pytest
 
 from services.runtime.adapters import open_embedded
 from services.settings import load_settings
-from tests.security.closing import refused_init
+from tests.security.closing import rejected_init
 from tests.support.api_client import Client, open_client
 from tests.support.api_server import serve
 from tests.support.api_stream import open_stream
@@ -41,7 +41,7 @@ async def test_introspection_needs_a_valid_token(tmp_path: Path) -> None:
         async with open_stream(ann) as stream:
             await stream.subscribe(SCHEMA)
             assert (await stream.next())["queryType"] == {"name": "Query"}
-        assert (await refused_init(anonymous))[0] == 4403
+        assert (await rejected_init(anonymous))[0] == 4403
 
 
 async def test_names_of_the_schema_are_suggested_to_those_who_may_read_it(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP client that reads an issuer's keys: its limits, and what it refuses."""
+"""The HTTP client that reads an issuer's keys: its limits, and what it rejects."""
 
 import asyncio
 import contextlib
@@ -53,7 +53,7 @@ async def test_the_keys_url_is_from_the_configuration_or_the_setting(issuer: Iss
         {"jwks_uri": "http://[::1/keys"},
     ],
 )
-async def test_a_configuration_of_another_issuer_or_with_an_invalid_url_is_refused(
+async def test_a_configuration_of_another_issuer_or_with_an_invalid_url_is_rejected(
     issuer: Issuer, configuration: dict[str, object]
 ) -> None:
     issuer.configuration = configuration
@@ -79,7 +79,7 @@ async def test_a_configuration_of_another_issuer_or_with_an_invalid_url_is_refus
     ],
     ids=lambda body: repr(body[:20]),
 )
-async def test_an_invalid_or_large_response_is_refused(issuer: Issuer, body: bytes) -> None:
+async def test_an_invalid_or_large_response_is_rejected(issuer: Issuer, body: bytes) -> None:
     async def respond(request: web.Request) -> web.Response:
         del request
         return web.Response(body=body, content_type="application/json")
@@ -147,6 +147,6 @@ async def test_a_redirect_is_not_followed(issuer: Issuer, status: int) -> None:
     assert issuer.reads == 1
 
 
-async def test_a_refused_connection_is_reported(issuer: Issuer) -> None:
+async def test_a_rejected_connection_is_reported(issuer: Issuer) -> None:
     with pytest.raises(JwksError, match="ClientConnectorError"):
         await read(issuer, jwks_url="http://127.0.0.1:9/keys")

@@ -106,7 +106,7 @@ async def test_a_key_published_during_a_refresh_is_found_by_the_next_one() -> No
     loop.cancel()
 
 
-async def test_an_unknown_key_is_not_refused_while_the_issuer_is_unavailable() -> None:
+async def test_an_unknown_key_is_not_rejected_while_the_issuer_is_unavailable() -> None:
     source, clock = FakeIssuer(OLD), FakeClock()
     async with open_cache(source, clock) as keys:
         source.keys = None

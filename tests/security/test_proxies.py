@@ -23,8 +23,8 @@ async def open_websocket(stack: AsyncExitStack, client: Client, forwarded_for: s
     """Open a WebSocket for the duration of the test; return the handshake's status, `ABORTED` without a response."""
     try:
         await stack.enter_async_context(open_stream(client, additional_headers={"X-Forwarded-For": forwarded_for}))
-    except InvalidStatus as refused:
-        return refused.response.status_code
+    except InvalidStatus as rejected:
+        return rejected.response.status_code
     except (InvalidMessage, OSError):
         return ABORTED
     return 101

@@ -1,4 +1,4 @@
-"""The log of refused tokens: it says why, without the token, and has few lines."""
+"""The log of rejected tokens: it says why, without the token, and has few lines."""
 
 import logging
 from typing import Any
@@ -44,7 +44,7 @@ async def test_the_log_has_the_claim_with_its_value_and_the_expected_one(
     error = await site.client(token).error(LIST)
     assert error["message"] == "Your sign-in is not valid here. Sign in again."
     [line] = [record.getMessage() for record in caplog.records if record.name == "auth.rejection_log"]
-    assert line.startswith(f"a token was refused: {reason}")
+    assert line.startswith(f"a token was rejected: {reason}")
     assert len(line) < 500
     assert not any(part in caplog.text for part in token.split("."))
 
@@ -54,19 +54,19 @@ async def test_an_expired_token_is_logged_at_level_debug_only(
 ) -> None:
     caplog.set_level(logging.INFO)
     assert "expired" in (await site.client(issuer.token(exp=1_700_000_000)).error(LIST))["message"]
-    assert "refused" not in caplog.text
+    assert "rejected" not in caplog.text
 
 
 async def test_the_log_has_each_reason_once_and_few_lines_per_minute(caplog: pytest.LogCaptureFixture) -> None:
     ticks = Ticks()
-    refusals = RejectionLog(ticks)
+    rejections = RejectionLog(ticks)
     for _ in range(3):
         for number in range(MAX_LINES_PER_WINDOW + 5):
-            refusals.add(f"reason {number}")
+            rejections.add(f"reason {number}")
     assert len(caplog.records) == MAX_LINES_PER_WINDOW
     ticks.now_s = WINDOW_S
-    refusals.add("reason 0")
+    rejections.add("reason 0")
     assert [record.getMessage() for record in caplog.records[MAX_LINES_PER_WINDOW:]] == [
-        "15 more tokens were refused for other reasons",
-        "a token was refused: reason 0",
+        "15 more tokens were rejected for other reasons",
+        "a token was rejected: reason 0",
     ]

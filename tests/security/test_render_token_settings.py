@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 
 from services.runtime.adapters import open_embedded
 from services.settings import Settings, load_settings
-from tests.security.closing import refused_init
+from tests.security.closing import rejected_init
 from tests.support.api_client import GET, PROGRESS, REFRESH, SHARE, START, Client, open_client
 from tests.support.api_server import rewired, serve
 from tests.support.api_stream import open_stream
@@ -19,7 +19,7 @@ from tests.support.fake_backend import FakeBackend
 from tests.support.fake_clock import FakeClock
 
 
-async def test_an_expired_token_is_refused_and_closes_its_connection(tmp_path: Path) -> None:
+async def test_an_expired_token_is_rejected_and_closes_its_connection(tmp_path: Path) -> None:
     clock = FakeClock()
     settings = load_settings(data_dir=tmp_path)
     async with open_embedded(settings) as services:
@@ -50,7 +50,7 @@ async def test_connections_of_viewers_do_not_count_towards_the_owners(tmp_path: 
             render_id = await ann.start_render()
             viewer = Client(ann.http, token=(await ann.execute(SHARE, id=render_id))["token"])
             async with open_stream(viewer), open_stream(ann):
-                assert (await refused_init(viewer))[1] == (await refused_init(ann))[1] == "Too many connections"
+                assert (await rejected_init(viewer))[1] == (await rejected_init(ann))[1] == "Too many connections"
             for _ in range(2):
                 await viewer.execute(REFRESH, id=render_id)
             assert (await viewer.error(REFRESH, id=render_id))["extensions"] == {"code": "LIMIT_EXCEEDED"}

@@ -15,7 +15,7 @@ from resolvers.schema import build_schema
 from services.runtime.adapters import open_embedded
 from services.runtime.services import Services
 from services.settings import load_settings
-from tests.security.closing import refused_init
+from tests.security.closing import rejected_init
 from tests.support.api_client import DELETE, GET, NODE, PROGRESS, REFRESH, SHARE, Client, open_client
 from tests.support.api_server import rewired, serve
 from tests.support.api_stream import open_stream
@@ -162,7 +162,7 @@ async def test_errors_of_other_renders_do_not_depend_on_their_existence(site: Si
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 604_801, 2_147_483_647])
-async def test_a_lifetime_out_of_range_is_refused(site: Site, seconds: int) -> None:
+async def test_a_lifetime_out_of_range_is_rejected(site: Site, seconds: int) -> None:
     error = await site.ann.error(SHARE, id=site.render_id, seconds=seconds)
     assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": "expiresInSeconds"}
 
@@ -190,11 +190,11 @@ def forgeries(token: str, other_id: str) -> dict[str, str]:
     }
 
 
-async def test_a_changed_token_is_refused(site: Site) -> None:
+async def test_a_changed_token_is_rejected(site: Site) -> None:
     for name, token in forgeries(site.token, site.other_id).items():
         client = Client(site.http, token=token)
         assert (await client.error(GET, id=site.render_id))["extensions"] == {"code": "UNAUTHENTICATED"}, name
-        assert (await refused_init(client))[0] == 4403, name
+        assert (await rejected_init(client))[0] == 4403, name
 
 
 async def test_deleting_the_render_revokes_its_token(site: Site) -> None:

@@ -34,7 +34,7 @@ async def test_a_request_that_has_not_arrived_completely_gets_503_and_one_log_li
             error = json.loads(response.partition(b"\r\n\r\n")[2])["errors"][0]
             assert error["extensions"]["code"] == "SERVICE_UNAVAILABLE"
     assert not [record for record in caplog.records if record.exc_info or record.levelname == "ERROR"]
-    assert [record.getMessage() for record in caplog.records].count(f"refused a request: {SHUTTING_DOWN.message}") == 2
+    assert [record.getMessage() for record in caplog.records].count(f"rejected a request: {SHUTTING_DOWN.message}") == 2
 
 
 async def test_websockets_are_closed_with_1012(tmp_path: Path) -> None:

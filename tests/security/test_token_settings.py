@@ -108,7 +108,7 @@ def test_a_faulty_list_of_issuers_is_one_sentence_without_its_secrets(entries: o
     "issuer",
     ["https://{tenantid}.x.test/", "https://x.test/a{tenantid}", "https://x.test/{tenant}", "https://x/{a}{b}"],
 )
-def test_braces_in_an_issuer_are_refused_unless_they_are_the_placeholder(issuer: str) -> None:
+def test_braces_in_an_issuer_are_rejected_unless_they_are_the_placeholder(issuer: str) -> None:
     with pytest.raises(StartupError, match=r"RENDERCAST_JWT_ISSUER may have \{tenantid\} as one part of its path"):
         load_settings(jwt_issuer=issuer)
 

@@ -1,4 +1,4 @@
-"""Requests for upgrades, WebSocket handshakes, and refusals that must arrive."""
+"""Requests for upgrades, WebSocket handshakes, and rejections that must arrive."""
 
 import json
 from collections.abc import AsyncIterator, Iterable
@@ -140,7 +140,7 @@ def handshake_without(start: str, *additional: str) -> bytes:
     return "".join(line for line in lines if not line.startswith(start)).encode()
 
 
-REFUSED: dict[str, tuple[bytes, int]] = {
+REJECTED: dict[str, tuple[bytes, int]] = {
     "a body": (handshake("x", "Content-Length: 5") + b"abcde", 400),
     "a body in chunks": (handshake("x", "Transfer-Encoding: chunked") + b"5\r\nabcde\r\n0\r\n\r\n", 400),
     "200 headers": (handshake("x", *(f"X-{number}: a" for number in range(200))), 400),
@@ -163,11 +163,11 @@ REFUSED: dict[str, tuple[bytes, int]] = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-async def test_the_refusal_of_a_handshake_arrives_with_its_reason(
+@pytest.mark.parametrize("name", REJECTED)
+async def test_the_rejection_of_a_handshake_arrives_with_its_reason(
     peer: Peer, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sent, status = REFUSED[name]
+    sent, status = REJECTED[name]
     await peer.send(sent)
     response = await peer.read_to_end()
     assert response.startswith(f"HTTP/1.1 {status} ".encode())
@@ -177,8 +177,8 @@ async def test_the_refusal_of_a_handshake_arrives_with_its_reason(
 
 
 @pytest.mark.parametrize("name", ["version 8", "two versions", "no version"])
-async def test_the_refusal_of_another_websocket_version_names_the_supported_one(peer: Peer, name: str) -> None:
-    await peer.send(REFUSED[name][0])
+async def test_the_rejection_of_another_websocket_version_names_the_supported_one(peer: Peer, name: str) -> None:
+    await peer.send(REJECTED[name][0])
     assert b"\r\nsec-websocket-version: 13\r\n" in await peer.read_to_end()
 
 
@@ -191,7 +191,7 @@ REMOVED_BY_PROXIES: dict[str, tuple[str, Iterable[str]]] = {
 
 
 @pytest.mark.parametrize("name", REMOVED_BY_PROXIES)
-async def test_a_handshake_whose_upgrade_a_proxy_removed_is_refused_with_426(
+async def test_a_handshake_whose_upgrade_a_proxy_removed_is_rejected_with_426(
     peer: Peer, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     version, headers = REMOVED_BY_PROXIES[name]
@@ -229,7 +229,7 @@ async def test_http_1_0_has_no_transfer_encoding(peer: Peer) -> None:
     assert (await peer.read_to_end()).startswith(b"HTTP/1.1 400 ")
 
 
-async def test_a_handshake_is_refused_while_the_client_leaves_a_large_response_unread(tmp_path: Path) -> None:
+async def test_a_handshake_is_rejected_while_the_client_leaves_a_large_response_unread(tmp_path: Path) -> None:
     """The WebSocket would not be notified that the client doesn't read, and would send to it without limit."""
     query = json.dumps({"query": get_introspection_query()}).encode()
     settings = {"introspection": "public"}

@@ -179,32 +179,32 @@ async def test_connections_of_a_user_and_of_an_address_are_limited(ann: Client) 
             assert await _close_code(socket) == 1013
         for _ in range(MAX_PER_ADDRESS - MAX_PER_USER):
             await stack.enter_async_context(open_stream(Client(ann.http, user="bob")))
-        with pytest.raises(InvalidStatus) as refused:
+        with pytest.raises(InvalidStatus) as rejected:
             async with open_socket(ann.websocket_url):
                 pass
-        assert refused.value.response.status_code == 429
+        assert rejected.value.response.status_code == 429
 
 
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", f"{ALLOWED_ORIGIN}.evil.example", "http://app.example"]
 )
-async def test_pages_of_other_origins_are_refused(ann: Client, origin: str) -> None:
-    with pytest.raises(InvalidStatus) as refused:
+async def test_pages_of_other_origins_are_rejected(ann: Client, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as rejected:
         async with open_socket(ann.websocket_url, origin=origin):
             pass
-    assert refused.value.response.status_code == 403
+    assert rejected.value.response.status_code == 403
 
 
-async def test_the_reason_of_a_refused_origin_is_in_the_log_and_without_settings_in_the_response(
+async def test_the_reason_of_a_rejected_origin_is_in_the_log_and_without_settings_in_the_response(
     ann: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(InvalidStatus) as refused:
+    with pytest.raises(InvalidStatus) as rejected:
         async with open_socket(ann.websocket_url, origin="https://evil.example"):
             pass
-    body = (refused.value.response.body or b"").decode()
+    body = (rejected.value.response.body or b"").decode()
     assert json.loads(body)["errors"][0]["extensions"]["code"] == "FORBIDDEN"
     assert "RENDERCAST" not in body
-    (line,) = [record.getMessage() for record in caplog.records if "refused" in record.getMessage()]
+    (line,) = [record.getMessage() for record in caplog.records if "rejected" in record.getMessage()]
     host = str(ann.http.base_url).partition("//")[2].rstrip("/")
     assert all(text in line for text in ("'https://evil.example'", f"'{host}'", "RENDERCAST_ALLOWED_ORIGINS"))
 

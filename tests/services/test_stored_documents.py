@@ -67,7 +67,7 @@ def test_fields_that_are_not_stored_have_the_same_defaults_in_all_versions() -> 
         attempt=0,
         interruptions=0,
         busy_attempts=0,
-        refusals=0,
+        rejected_starts=0,
         cancel_requested=False,
         backend_render_id=None,
         earlier_backend_render_ids=(),

@@ -34,7 +34,7 @@ START_FAULTS = {
     Fault.SERVICE_ERROR: 0.4,
     Fault.SERVICE_ERROR_LATE: 0.4,
     Fault.SUBNET_FULL: 0.4,
-    Fault.REFUSED: 0.2,
+    Fault.REJECTED: 0.2,
     Fault.CRASHED: 0.4,
     Fault.CRASHED_LATE: 0.4,
     Fault.DROPPED: 0.5,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 MACHINE: ContextVar["Machine"] = ContextVar("machine")  # the one whose task is running
 START_TIMEOUT_S = 30.0
-REFUSALS = ("Version mismatch: deploy again", "Failed to launch the browser process!")
+REJECTIONS = ("Version mismatch: deploy again", "Failed to launch the browser process!")
 
 
 class Network:
@@ -104,7 +104,7 @@ class Network:
                 self._cloud.start(payload)
             status, code, error = ERROR_RESPONSES[fault]
             return status, {"x-amzn-ErrorType": code}, error
-        response = error_response(self._chances.one_of(REFUSALS))
+        response = error_response(self._chances.one_of(REJECTIONS))
         if fault not in NOTHING_RUNS:
             response = self._cloud.start(payload)
         if fault in CRASH_TYPES:

@@ -58,7 +58,7 @@ class FakeBackend:
     """A `RenderBackend` with at most one attempt a render, kept by render id.
 
     `overlaps` are the renders of which an attempt was started while another was running.
-    `refusals` is how many starts are refused first; `start_gate` delays the response to a start until it is set.
+    `rejections` is how many starts are rejected first; `start_gate` delays the response to a start until it is set.
     `concurrency` limits the functions that run at once: an attempt is one function until it draws frames, then
     `functions`. `catalog` and `version` are the site's compositions and its version.
     """
@@ -66,7 +66,7 @@ class FakeBackend:
     capacity: Capacity = Capacity()
     poll_interval: timedelta = timedelta(seconds=1)
     limit: timedelta = timedelta(minutes=5)
-    refusals: int = 0
+    rejections: int = 0
     concurrency: int | None = None
     functions: int = 1
     site: str = "fake"
@@ -80,7 +80,7 @@ class FakeBackend:
     stop_unavailable: bool = False
     persistent_failure: Failure | None = None
     start_gate: asyncio.Event | None = None
-    refused: int = 0
+    rejected: int = 0
     starts: list[str] = field(default_factory=list)
     overlaps: list[str] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
@@ -115,11 +115,11 @@ class FakeBackend:
         return self.limit
 
     async def start(self, render: Render) -> str:
-        if self.refusals:
-            self.refusals -= 1
+        if self.rejections:
+            self.rejections -= 1
             raise StartRejected("no capacity")
         if not self._has_capacity(1):
-            self.refused += 1
+            self.rejected += 1
             raise StartRejected("no capacity")
         if self.impossible is not None:
             raise StartImpossible(self.impossible)

@@ -19,7 +19,7 @@ class Fault(Enum):
     EC2_UNEXPECTED = auto()
     ACCESS_DENIED = auto()
     EXPIRED_TOKEN = auto()
-    REFUSED = auto()  # an error response of the function, with a message
+    REJECTED = auto()  # an error response of the function, with a message
     CRASHED = auto()  # the function crashes before anything ran
     CRASHED_LATE = auto()  # the function crashes, but the render runs
     UNLOADABLE = auto()  # the function's code can't be loaded
@@ -55,7 +55,7 @@ CRASH_TYPES = {
     Fault.UNLOADABLE: "Runtime.ImportModuleError",
 }
 RUNS_FIRST = {Fault.SERVICE_ERROR_LATE}
-NOTHING_RUNS = {Fault.REFUSED, Fault.CRASHED, Fault.UNLOADABLE}
+NOTHING_RUNS = {Fault.REJECTED, Fault.CRASHED, Fault.UNLOADABLE}
 
 
 @dataclass(slots=True)

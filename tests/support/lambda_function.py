@@ -35,7 +35,7 @@ class LambdaFunction:
     """The function and its renders. Tests choose the scenario of each, and when its launch is delivered.
 
     A render takes `seconds_per_render`; in it, its file is written `steps` times with other numbers of frames, and four
-    more times. `play` schedules a launch after a delay in seconds. If `acls_disabled`, the bucket refuses the ACL of
+    more times. `play` schedules a launch after a delay in seconds. If `acls_disabled`, the bucket rejects the ACL of
     every video whose render does not have the privacy "no-acl". `site` can be replaced by another one.
     """
 

@@ -254,7 +254,7 @@ def finish(render: Render) -> Iterator[str]:
 
 
 def store_video(render: Render) -> None:
-    """Store the video, replacing an existing object. Raises `Fatal` if S3 refuses it."""
+    """Store the video, replacing an existing object. Raises `Fatal` if S3 rejects it."""
     if render.acls_disabled and render.payload["privacy"] != "no-acl":
         raise Fatal(failure("The bucket does not allow ACLs", name="AccessControlListNotSupported"))
     render.to_do.append(partial(render.s3.put, *render.output, render.content, content_type_of(render.output[1])))

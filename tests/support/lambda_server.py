@@ -81,7 +81,7 @@ class LambdaServer(LambdaFunction):
         self._sender.stop()
 
     def go_offline(self) -> None:
-        """Refuse connections and close existing ones; renders continue."""
+        """Reject connections and close existing ones; renders continue."""
         if self._server is not None:
             self._server.stop()
             self._server = None
@@ -109,7 +109,7 @@ class LambdaServer(LambdaFunction):
     ) -> None:
         """Inject a fault into the next `times` responses to invocations of a kind.
 
-        `seconds` is the delay of SLOW, which `until` ends early; `message` is the error message of REFUSED.
+        `seconds` is the delay of SLOW, which `until` ends early; `message` is the error message of REJECTED.
         """
         with self._lock:
             self._faults.append(InjectedFault(fault, times, kind, seconds, message, until))

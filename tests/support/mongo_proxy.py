@@ -1,4 +1,4 @@
-"""A server in front of the test's MongoDB that refuses some commands, as other servers or missing rights do."""
+"""A server in front of the test's MongoDB that rejects some commands, as other servers or missing rights do."""
 
 import asyncio
 import struct
@@ -14,16 +14,16 @@ HEADER = struct.Struct("<iiii")
 FLAGS_AND_KIND_BYTES = 5
 
 Command = Mapping[str, Any]
-Refuse = Callable[[Command], Mapping[str, Any] | None]
+Reject = Callable[[Command], Mapping[str, Any] | None]
 
 
 class MongoProxy:
-    """Passes commands on, except those for which `refuse` returns an error. `commands` are those received."""
+    """Passes commands on, except those for which `reject` returns an error. `commands` are those received."""
 
-    def __init__(self, port: int, refuse: Refuse) -> None:
+    def __init__(self, port: int, reject: Reject) -> None:
         self.commands: list[Command] = []
         self._port = port
-        self._refuse = refuse
+        self._reject = reject
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection until one of both sides closes it."""
@@ -50,17 +50,17 @@ class MongoProxy:
         (length,) = struct.unpack_from("<i", body, FLAGS_AND_KIND_BYTES)
         command = bson.decode(body[FLAGS_AND_KIND_BYTES : FLAGS_AND_KIND_BYTES + length])
         self.commands.append(command)
-        return self._refuse(command)
+        return self._reject(command)
 
 
 @asynccontextmanager
-async def open_mongo_proxy(url: str, refuse: Refuse) -> AsyncIterator[tuple[str, MongoProxy]]:
+async def open_mongo_proxy(url: str, reject: Reject) -> AsyncIterator[tuple[str, MongoProxy]]:
     """Serve on a free port; yield the URL of the same database there, with an option, and the proxy.
 
     It has a thread of its own, since motor blocks the test's event loop when it closes its client.
     """
     location, _, database = url.removeprefix("mongodb://").partition("/")
-    proxy = MongoProxy(int(location.rpartition(":")[2]), refuse)
+    proxy = MongoProxy(int(location.rpartition(":")[2]), reject)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -86,8 +86,8 @@ async def _end(server: asyncio.Server) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def refusal(code: int, message: str) -> Mapping[str, Any]:
-    """Return the response to a refused command."""
+def rejection(code: int, message: str) -> Mapping[str, Any]:
+    """Return the response to a rejected command."""
     return {"ok": 0.0, "code": code, "errmsg": message}
 
 

@@ -92,7 +92,7 @@ class Farm:
             yield backend
 
     def disable_acls(self) -> None:
-        """Let the bucket refuse every ACL, as one with the object ownership "bucket owner enforced" does."""
+        """Let the bucket reject every ACL, as one with the object ownership "bucket owner enforced" does."""
         self.function.acls_disabled = True
         self.storage.acl_error = ACLS_DISABLED
 

@@ -61,14 +61,14 @@ class RegionalS3(MemoryObjects):
         if region is None or region.startswith("cn-") != host.endswith(".cn"):
             response = S3Response(*error_response(404, "NoSuchBucket", "The specified bucket does not exist"))
         else:
-            refused = _refuse_host(at, bucket, region, target) or _refuse_scope(region, url.query, headers)
-            response = refused or self.request(method, path, headers, body)
+            rejected = _reject_host(at, bucket, region, target) or _reject_scope(region, url.query, headers)
+            response = rejected or self.request(method, path, headers, body)
             response.headers.append(("x-amz-bucket-region", region))
         self.requests.append((host, method, response.status))
         return response
 
 
-def _refuse_host(at: S3Host, bucket: str, region: str, target: str) -> S3Response | None:
+def _reject_host(at: S3Host, bucket: str, region: str, target: str) -> S3Response | None:
     """Return the response to a request that arrives in another region than the bucket's; None if it is the same."""
     if (at.region or GLOBAL_REGION) == region:
         return None
@@ -86,7 +86,7 @@ def _refuse_host(at: S3Host, bucket: str, region: str, target: str) -> S3Respons
     return S3Response(*error_response(301, "PermanentRedirect", advice, Endpoint=endpoint, Bucket=bucket))
 
 
-def _refuse_scope(region: str, query: str, headers: Mapping[str, str]) -> S3Response | None:
+def _reject_scope(region: str, query: str, headers: Mapping[str, str]) -> S3Response | None:
     """Return the response to a request that is signed for another region, or not at all."""
     in_query = parse_qs(query).get("X-Amz-Credential")
     found = _HEADER_SCOPE.search(headers.get("Authorization", ""))

@@ -48,7 +48,7 @@ class S3rver(ServerProcess):
 
     def _answers(self) -> bool:
         try:
-            urllib.request.urlopen(f"{self.url}/", timeout=5)  # noqa: S310  # it refuses requests without a signature
+            urllib.request.urlopen(f"{self.url}/", timeout=5)  # noqa: S310  # it rejects requests without a signature
         except urllib.error.HTTPError:
             return True
         except OSError:

@@ -65,11 +65,11 @@ async def test_a_url_works_until_the_second_of_its_expiry(files: Files, clock: F
     await clock.advance(EXPIRY.total_seconds() - 1)
     assert (await files.get(download.url)).status_code == 200
     await clock.advance(1)
-    refused = await files.get(download.url)
-    assert (refused.status_code, "refreshDownloadUrl" in refused.text) == (404, True)
+    rejected = await files.get(download.url)
+    assert (rejected.status_code, "refreshDownloadUrl" in rejected.text) == (404, True)
 
 
-async def test_a_changed_expiry_is_refused(files: Files, clock: FakeClock) -> None:
+async def test_a_changed_expiry_is_rejected(files: Files, clock: FakeClock) -> None:
     download = files.backend.sign(OUTPUT, expires_in=EXPIRY)
     expires = str(int(download.expires_at.timestamp()))
     later = download.url.replace(expires, str(int(expires) + 1))
@@ -225,7 +225,7 @@ async def test_a_file_is_saved_under_the_signed_name(files: Files) -> None:
     assert served.headers["content-type"] == "video/mp4"
 
 
-async def test_another_name_or_none_is_refused(files: Files) -> None:
+async def test_another_name_or_none_is_rejected(files: Files) -> None:
     url = files.backend.sign(OUTPUT, expires_in=EXPIRY, file_name="Promo.mp4").url
     for changed in (url.replace("Promo", "Other"), url.partition("&name=")[0], url.replace("Promo.mp4", "")):
         assert changed != url

@@ -40,7 +40,7 @@ UNKNOWN_ID = "01hzzzzzzzzzzzzzzzzzzzzzzz"
         (START, {"input": {"animationProps": {**PROPS, "text": ""}}}),
     ],
 )
-async def test_without_authentication_operations_on_renders_are_refused(
+async def test_without_authentication_operations_on_renders_are_rejected(
     anonymous: Client, document: str, variables: dict[str, object]
 ) -> None:
     error = await anonymous.error(document, **variables)
@@ -79,17 +79,17 @@ async def test_a_duplicate_operation_id_closes_the_websocket_with_4409(ann: Clie
         await expect_close(stream.connection, 4409)
 
 
-async def test_the_legacy_subprotocol_is_refused_with_4406(ann: Client) -> None:
+async def test_the_legacy_subprotocol_is_rejected_with_4406(ann: Client) -> None:
     async with open_socket(ann.websocket_url, protocol=Subprotocol("graphql-ws")) as socket:
         await expect_close(socket, 4406)
 
 
-async def test_a_websocket_with_an_unknown_subprotocol_is_refused(ann: Client) -> None:
+async def test_a_websocket_with_an_unknown_subprotocol_is_rejected(ann: Client) -> None:
     try:
         async with open_socket(ann.websocket_url, protocol=Subprotocol("soap")) as socket:
             await expect_close(socket, 4406)
     except InvalidHandshake:
-        pass  # refused in the handshake
+        pass  # rejected in the handshake
 
 
 async def test_a_websocket_answers_pings_and_runs_queries_and_mutations(ann: Client) -> None:
@@ -113,7 +113,7 @@ async def test_a_browsers_get_returns_the_page_and_a_get_with_a_query_runs_it(an
     assert response.json() == {"data": {"renderLimits": {"fps": 30}}}
 
 
-async def test_a_mutation_by_get_is_refused(ann: Client) -> None:
+async def test_a_mutation_by_get_is_rejected(ann: Client) -> None:
     query = {"query": f'mutation {{ cancelRender(renderId: "{UNKNOWN_ID}") {{ __typename }} }}'}
     response = await ann.http.get("/graphql", params=query, headers={"Accept": "application/json"})
     assert response.status_code in {400, 405}

@@ -134,9 +134,9 @@ async def test_errors_before_the_execution_are_one_result(
 @both
 async def test_without_authentication_a_subscription_fails_and_a_query_runs(anonymous: Client, accept: str) -> None:
     async with open_http_stream(anonymous, UPDATES, accept=accept) as stream:
-        refused = await stream.result()
-        assert refused is not None
-        assert [error["extensions"] for error in refused["errors"]] == [{"code": "UNAUTHENTICATED"}]
+        rejected = await stream.result()
+        assert rejected is not None
+        assert [error["extensions"] for error in rejected["errors"]] == [{"code": "UNAUTHENTICATED"}]
         assert await stream.result() is None
     async with open_http_stream(anonymous, FPS, accept=accept) as stream:
         assert await stream.rest() == [{"fps": 30}]
@@ -145,9 +145,9 @@ async def test_without_authentication_a_subscription_fails_and_a_query_runs(anon
 async def test_a_malformed_request_gets_a_status_and_json(ann: Client) -> None:
     for content, status in ((b"{", 400), (b"{}", 400), (b"[]", 400), (b'{"query": 1}', 400)):
         headers = {"Accept": EVENT_STREAM, "Content-Type": "application/json"}
-        refused = await ann.http.post("/graphql", content=content, headers=headers)
-        assert refused.status_code == status
-        assert refused.json()["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
+        rejected = await ann.http.post("/graphql", content=content, headers=headers)
+        assert rejected.status_code == status
+        assert rejected.json()["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
     form = await ann.http.post("/graphql", content=FPS, headers={"Accept": EVENT_STREAM, "Content-Type": "text/plain"})
     assert form.status_code == 415
 

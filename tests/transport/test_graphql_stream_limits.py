@@ -112,10 +112,10 @@ async def test_streams_and_websockets_share_the_users_limit(tmp_path: Path, capl
             await websocket.send(json.dumps({"type": "connection_init"}))
             assert json.loads(await websocket.recv()) == {"type": "connection_ack"}
             headers = {"Accept": EVENT_STREAM}
-            refused = await server.client.http.post("/graphql", json={"query": UPDATES}, headers=headers)
-            assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
-            assert refused.json()["errors"][0]["extensions"] == {"code": "LIMIT_EXCEEDED"}
-            assert "refused a stream: its user has 2 connections" in caplog.text
+            rejected = await server.client.http.post("/graphql", json={"query": UPDATES}, headers=headers)
+            assert (rejected.status_code, rejected.headers["retry-after"]) == (429, "5")
+            assert rejected.json()["errors"][0]["extensions"] == {"code": "LIMIT_EXCEEDED"}
+            assert "rejected a stream: its user has 2 connections" in caplog.text
             assert await server.client.execute("{ renderLimits { fps } }") == {"fps": 30}
         async with asyncio.timeout(TEST_TIMEOUT_S):
             while True:

@@ -80,11 +80,11 @@ async def test_a_similar_path_is_not_found(url: str) -> None:
     async with open_client(url) as client:
         for path in (f"{PREFIX}2/graphql", f"/tools{PREFIX}/graphql", f"{PREFIX}{PREFIX}/graphql"):
             assert (await client.http.post(path, json=QUERY)).status_code == 404
-        with pytest.raises(InvalidStatus) as refused:
+        with pytest.raises(InvalidStatus) as rejected:
             async with open_socket(f"{client.websocket_url.removesuffix('/graphql')}{PREFIX}2/graphql"):
                 pass
-    assert refused.value.response.status_code == 403
-    assert b"/graphql" in (refused.value.response.body or b"")
+    assert rejected.value.response.status_code == 403
+    assert b"/graphql" in (rejected.value.response.body or b"")
 
 
 async def test_without_the_studio_the_start_page_is_redirected_under_the_prefix(

@@ -83,7 +83,7 @@ async def test_a_trusted_document_is_executed(trusting: Client, request_: dict[s
 
 
 @pytest.mark.parametrize("request_", [{"query": OTHER}, {"documentId": "unknown"}, {"query": OTHER, **BY_ID}])
-async def test_another_document_is_refused(trusting: Client, request_: dict[str, Any]) -> None:
+async def test_another_document_is_rejected(trusting: Client, request_: dict[str, Any]) -> None:
     assert codes(await results(trusting, request_)) == {"DOCUMENT_NOT_TRUSTED"}
 
 

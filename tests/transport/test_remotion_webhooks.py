@@ -105,7 +105,7 @@ async def test_polling_completes_renders_whatever_happens_to_webhooks(
     assert {sent.status for sent in farm.function.webhooks_sent} <= {200, 503, 0}
 
 
-async def test_a_forged_webhook_is_refused_and_not_published(receiver: Receiver) -> None:
+async def test_a_forged_webhook_is_rejected_and_not_published(receiver: Receiver) -> None:
     body = json.dumps(BODY).encode()
     genuine = "sha512=" + hmac.new(SECRET.encode(), body, hashlib.sha512).hexdigest()
     assert await receiver.post(body, secret="another") == 401  # noqa: S106
@@ -150,7 +150,7 @@ async def test_a_webhook_does_not_change_an_ended_render(receiver: Receiver) -> 
     assert await receiver.client.until(done["id"], status="COMPLETE")
 
 
-async def test_a_body_that_is_too_large_is_refused(receiver: Receiver) -> None:
+async def test_a_body_that_is_too_large_is_rejected(receiver: Receiver) -> None:
     body = json.dumps(BODY).encode()
     assert await receiver.post(body.rjust(MAX_BODY_BYTES)) == 200
     assert await receiver.post(body.rjust(MAX_BODY_BYTES + 1)) == 413
@@ -169,7 +169,7 @@ async def test_an_endless_body_is_not_read_to_its_end(farm: Farm, tmp_path: Path
 
 
 @pytest.mark.parametrize("signature", ["", "NO_SECRET_PROVIDED", "sha512=0", "sha256=" + "0" * 128])
-async def test_without_a_signature_a_webhook_is_refused_before_its_body_is_read(
+async def test_without_a_signature_a_webhook_is_rejected_before_its_body_is_read(
     receiver: Receiver, signature: str
 ) -> None:
     async with open_peer(str(receiver.client.http.base_url)) as peer:

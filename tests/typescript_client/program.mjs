@@ -13,10 +13,10 @@ const requests = new Map(); // by client, what waits for tokens from the test
 const write = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
 function open({ client, config, hasTokens }) {
-  const token = (refused) =>
+  const token = (rejected) =>
     new Promise((resolve, reject) => {
       requests.get(client).push({ resolve, reject });
-      write({ client, refused });
+      write({ client, rejected });
     });
   requests.set(client, []);
   clients.set(client, createClient({ WebSocket, ...config, ...(hasTokens && { token }) }));

@@ -21,7 +21,7 @@ UNFINISHED = {"QUEUED", "RENDERING"}
 
 State = dict[str, Any]
 Tokens = Callable[..., str | None]
-"""Returns the next token; None: not yet. The argument `refused` is whether the server has refused the previous one."""
+"""Returns the next token; None: not yet. The argument `rejected`: whether the server has rejected the previous one."""
 
 
 class CallError(Exception):
@@ -86,7 +86,7 @@ class Client:
     program: "Program"
     name: str
     tokens: Tokens | None
-    refusals: int = 0  # how often the token function was called for a refused token
+    rejections: int = 0  # how often the token function was called for a rejected token
 
     def start(self, method: str, *arguments: object) -> Call:
         """Call a method without waiting for its value."""
@@ -102,12 +102,12 @@ class Client:
     def watch(self, render_id: str) -> Call:
         return self.start("watch", render_id)
 
-    def answer(self, *, refused: bool) -> None:
+    def answer(self, *, rejected: bool) -> None:
         """Send the token that the client has asked for."""
-        self.refusals += refused
+        self.rejections += rejected
         assert self.tokens is not None
         try:
-            token = self.tokens(refused=refused)
+            token = self.tokens(rejected=rejected)
         except ValueError as error:
             self.program.send("answer", client=self.name, failure=str(error))
         else:
@@ -152,7 +152,7 @@ class Program:
             if "call" in message:
                 self._calls[message["call"]].receive(message)
             else:
-                self._clients[message["client"]].answer(refused=message["refused"])
+                self._clients[message["client"]].answer(rejected=message["rejected"])
 
     async def close(self) -> None:
         """End the input. The process must end by itself, since its clients have no connections."""

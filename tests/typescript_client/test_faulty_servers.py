@@ -29,7 +29,7 @@ FAULTS: dict[str, tuple[list[str | bytes], int | None]] = {
     "closed": ([], 1012),
     "too-many-connections": ([], 1013),
     "operation-before-ack": ([], 4401),
-    "refused-token": ([], 4403),
+    "rejected-token": ([], 4403),
     "init-twice": ([ACK], 4429),
     "silent": ([], None),
     "html": (["<html>"], None),

@@ -108,7 +108,7 @@ async def test_requests_are_repeated_while_a_proxy_or_the_server_is_busy(program
         assert {(await quota.rest())[0]["limit"] for quota in quotas} == {1000}
 
 
-async def test_a_request_that_is_refused_for_long_throws_at_once_and_says_when(
+async def test_a_request_that_is_rejected_for_long_throws_at_once_and_says_when(
     program: Program, tmp_path: Path
 ) -> None:
     async with open_site(tmp_path) as site, open_proxy(site.url) as proxy:

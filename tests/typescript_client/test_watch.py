@@ -113,24 +113,24 @@ async def test_a_client_whose_tokens_expire_reconnects_with_the_next_and_misses_
         for states in await ends(watches):
             assert_in_order(states)
             assert {10, 20, 30, 40, 50, 60} <= {state["framesRendered"] for state in states}
-        assert all(client.refusals for client in clients[:2])  # each was disconnected when its token expired
+        assert all(client.rejections for client in clients[:2])  # each was disconnected when its token expired
         assert site.backend.starts == [render_id]
 
 
-async def test_a_refused_token_is_replaced_once_and_then_an_error(program: Program, tmp_path: Path) -> None:
+async def test_a_rejected_token_is_replaced_once_and_then_an_error(program: Program, tmp_path: Path) -> None:
     settings = load_settings(jwt_secret=tokens.SECRET, jwt_leeway_s=0)
     async with (
         open_bearer_tokens(settings.auth) as authenticate,
         open_site(tmp_path, authenticate=authenticate) as site,
     ):
-        cached = tokens.token_of("ann", exp=int(time.time()) - 60)
+        old = tokens.token_of("ann", exp=int(time.time()) - 60)
         render_id = ""
-        for client in program.open_each(site.url, tokens=lambda refused: tokens.token_of("ann") if refused else cached):
+        for client in program.open_each(site.url, tokens=lambda rejected: tokens.token_of("ann") if rejected else old):
             render_id = (await client.call("start", HELLO))["id"]
             watch = client.watch(render_id)
             await watch.next()
             watch.end()
-        for client in program.open_each(site.url, tokens=lambda **_: cached):
+        for client in program.open_each(site.url, tokens=lambda **_: old):
             for call in (client.start("start", HELLO), client.watch(render_id)):
                 with pytest.raises(CallError) as caught:
                     await call.next()
@@ -177,12 +177,12 @@ async def test_many_watches_share_one_websocket_and_those_over_a_limit_are_polle
 
 
 async def test_a_watch_without_websockets_uses_sse_and_remembers_it(program: Program, tmp_path: Path) -> None:
-    refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    rejection = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     async with open_site(tmp_path) as site, open_proxy(site.url) as proxy:
         client = program.open(proxy.url)
         render_id = await start(client, site.backend)
         proxy.disconnect()  # the connection of the request, which is kept alive
-        proxy.canned = [refusal]
+        proxy.canned = [rejection]
         first = client.watch(render_id)
         await progress([first], site.backend, render_id, frames=30)
         assert proxy.websockets == 0

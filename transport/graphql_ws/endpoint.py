@@ -61,7 +61,7 @@ class WebSocketEndpoint:
         """Serve the client until it disconnects, or deny the handshake: 403 (path, origin), 429 (connections)."""
         websocket = WebSocket(scope, receive, send)
         if scope["path"] not in PATHS:
-            log.warning("refused a WebSocket for the path %.200r: only /graphql has WebSockets", scope["path"])
+            log.warning("rejected a WebSocket for the path %.200r: only /graphql has WebSockets", scope["path"])
             await _deny(websocket, UNKNOWN_PATH)
             return
         if not self._is_origin_allowed(websocket):
@@ -75,7 +75,7 @@ class WebSocketEndpoint:
                     await self._accept(websocket)
             else:
                 log.warning(
-                    "refused a WebSocket: %s has %d, the maximum (RENDERCAST_MAX_CONNECTIONS_PER_ADDRESS); if that is "
+                    "rejected a WebSocket: %s has %d, the maximum (RENDERCAST_MAX_CONNECTIONS_PER_ADDRESS); if that is "
                     "a proxy, add it to RENDERCAST_TRUSTED_PROXIES",
                     address,
                     self._max_per_address,
@@ -85,7 +85,7 @@ class WebSocketEndpoint:
     async def _accept(self, websocket: WebSocket) -> None:
         offered = websocket.scope["subprotocols"]
         if SUBPROTOCOL not in offered:
-            log.warning("refused a WebSocket: it offers the subprotocols %.200r and not %s", offered, SUBPROTOCOL)
+            log.warning("rejected a WebSocket: it offers the subprotocols %.200r and not %s", offered, SUBPROTOCOL)
             await websocket.accept()
             await websocket.close(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
             return
@@ -111,7 +111,7 @@ class WebSocketEndpoint:
 
     def _log_origin(self, websocket: WebSocket) -> None:
         log.warning(
-            "refused a WebSocket: its Origin %.200r is neither that of its Host %.200r, nor that of %s, nor one of "
+            "rejected a WebSocket: its Origin %.200r is neither that of its Host %.200r, nor that of %s, nor one of "
             "RENDERCAST_ALLOWED_ORIGINS",
             websocket.headers.get("origin"),
             websocket.headers.get("host"),

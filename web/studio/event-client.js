@@ -9,7 +9,7 @@ const SILENCE_TIMEOUT_MS = 20_000; // the server sends a keep-alive every 7 s
 class SignInNeeded extends Error {}
 
 /** The server will not execute the request, also not later. */
-class RequestRefused extends Error {
+class RequestRejected extends Error {
   /** @param {{ message: string }[]} errors */
   constructor(errors) {
     super();
@@ -78,7 +78,7 @@ export class EventClient {
         return sink.complete();
       } catch (cause) {
         if (cancelled.aborted) return;
-        if (cause instanceof RequestRefused) return sink.error(cause.errors);
+        if (cause instanceof RequestRejected) return sink.error(cause.errors);
         this.#reconnect(cause);
       }
     }
@@ -141,7 +141,7 @@ export class EventClient {
     const response = await fetch(this.#url, { method: "POST", headers, body: JSON.stringify(payload), signal });
     const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
     if (!response.ok && response.status < 500 && response.status !== 429) {
-      throw new RequestRefused((await response.json()).errors);
+      throw new RequestRejected((await response.json()).errors);
     }
     if (!response.ok || !isStream || !response.body) throw new Error("The server can't be reached.");
     return response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -153,7 +153,7 @@ export class EventClient {
  * @param {GraphQLResult} result
  */
 function checkSignedIn(result) {
-  const refused = result.errors?.find(({ extensions }) => extensions?.code === "UNAUTHENTICATED");
-  if (refused) throw new SignInNeeded(refused.message);
+  const rejected = result.errors?.find(({ extensions }) => extensions?.code === "UNAUTHENTICATED");
+  if (rejected) throw new SignInNeeded(rejected.message);
   return result;
 }

@@ -47,14 +47,14 @@ interface StandardSchema {
 const HIDDEN_ID = "rendercast";
 const DRAFT = "draft-2020-12";
 const DRAFT_URI = "https://json-schema.org/draft/2020-12/schema";
-/** Options with which zod-to-json-schema returns what zod 4 returns: only strict objects refuse extra keys. */
+/** Options with which zod-to-json-schema returns what zod 4 returns: only strict objects reject extra keys. */
 const ZOD3_OPTIONS = {
   $refStrategy: "none",
   pipeStrategy: "input",
   removeAdditionalStrategy: "strict",
   allowedAdditionalProperties: undefined,
 };
-/** The types of zod 3 that have no JSON form. zod 4 itself refuses them. */
+/** The types of zod 3 that have no JSON form. zod 4 itself rejects them. */
 const UNREPRESENTABLE_IN_ZOD3 = new Set([
   "ZodBigInt",
   "ZodDate",
@@ -220,7 +220,7 @@ function convertedFromZod3(schema: object, toJsonSchema: ToJsonSchema): object {
   return { ...json, $schema: DRAFT_URI };
 }
 
-/** Refuses what JSON cannot represent, and rewrites tuples, which zod-to-json-schema writes in the form of draft 7. */
+/** Rejects what JSON cannot represent, and rewrites tuples, which zod-to-json-schema writes in the form of draft 7. */
 function postProcessZod3(json: Record<string, unknown>, { typeName }: { typeName: string }): unknown {
   if (UNREPRESENTABLE_IN_ZOD3.has(typeName)) {
     throw new Error(`${typeName} cannot be represented in JSON Schema`);

@@ -23,10 +23,10 @@ export interface ClientOptions {
   readonly url: string;
   /**
    * Returns the user's token; null or undefined without one. Called for each request and each connection, which the
-   * server closes when the token expires. `refused` is true after the server has refused the previous token: then
+   * server closes when the token expires. `rejected` is true after the server has rejected the previous token: then
    * return a new one, not a cached one.
    */
-  readonly token?: ((refused: boolean) => string | null | undefined | Promise<string | null | undefined>) | undefined;
+  readonly token?: ((rejected: boolean) => string | null | undefined | Promise<string | null | undefined>) | undefined;
   /** What `watch` may use, in this order. Default: websocket, sse, polling. */
   readonly transports?: readonly TransportName[] | undefined;
   /** Disconnect in hidden tabs, and continue when the tab is visible again. Default: true. */
@@ -116,7 +116,7 @@ const VALIDITY_MS = 300_000; // the local clock may be a few minutes behind the 
 
 export function createClient(config: ClientOptions): Client {
   const { token, transports = ALL, pauseWhenHidden = true } = config;
-  let isRefused = false;
+  let isRejected = false;
   const context: Context = {
     get url() {
       return graphqlUrl(config.url); // not read in `createClient`: on a server that renders a page, a relative URL has no base
@@ -125,10 +125,10 @@ export function createClient(config: ClientOptions): Client {
     WebSocket: (config.WebSocket ?? globalThis.WebSocket) as typeof WebSocket, // undefined in Node 20
     open: new Set(),
     async credentials(signal): Promise<Record<string, string>> {
-      const refused = isRefused;
-      isRefused = false;
+      const rejected = isRejected;
+      isRejected = false;
       try {
-        const value = await within(signal, Promise.resolve(token?.(refused)));
+        const value = await within(signal, Promise.resolve(token?.(rejected)));
         return value ? { Authorization: `Bearer ${value.trim()}` } : {};
       } catch (cause) {
         signal.throwIfAborted();
@@ -136,7 +136,7 @@ export function createClient(config: ClientOptions): Client {
         throw new ServerUnreachable("Your sign-in can't be checked. Please try again.", { cause });
       }
     },
-    refuse: () => void (isRefused = true),
+    reject: () => void (isRejected = true),
   };
   const follow = createFollow(
     context,

@@ -18,8 +18,8 @@ export interface Context {
   readonly open: Set<(reason: Error) => void>;
   /** Return the user's token as HTTP headers, which are the parameters of `connection_init` too. */
   credentials(signal: AbortSignal): Promise<Record<string, string>>;
-  /** Report that the server has refused the token. */
-  refuse(): void;
+  /** Report that the server has rejected the token. */
+  reject(): void;
 }
 
 /** The body of a response, or the payload of a message. */
@@ -41,13 +41,13 @@ export async function request<T>(
   const until = performance.now() + TOTAL_MS;
   const { signal, end } = limit(outer);
   try {
-    for (let failures = 0, refusals = 0; ; ) {
+    for (let failures = 0, rejections = 0; ; ) {
       try {
         return (await fetchOnce(context, payload, signal)) as T;
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof Unauthenticated && !refusals++) {
-          context.refuse();
+        if (error instanceof Unauthenticated && !rejections++) {
+          context.reject();
           continue;
         }
         if (!(error instanceof ServerUnreachable)) throw error;

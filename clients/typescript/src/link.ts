@@ -8,8 +8,8 @@ const IDLE_MS = 300; // a connection is kept while a page replaces its subscript
 const HIDDEN_MS = 5_000; // a tab that is hidden for so long is disconnected
 const STABLE_MS = 3_000; // a connection that lasted so long was not a failed attempt
 const FALLBACK_MS = 300_000; // then the preferred transports are tried again
-const POLL_MS = 60_000; // an operation is polled for so long after a limit refused its subscription
-const MAX_REFUSALS = 3; // of tokens, without a value in between
+const POLL_MS = 60_000; // an operation is polled for so long after a limit rejected its subscription
+const MAX_REJECTIONS = 3; // of tokens, without a value in between
 const MAX_SERVER_ERRORS = 8; // without a value in between
 
 /** Yields the operation's values, from the current to the last, and returns after the last. */
@@ -20,7 +20,7 @@ export function createFollow(context: Context, transports: readonly Transport[],
   const page = pauseWhenHidden ? globalThis.document : undefined;
   let users = 0;
   let current: Promise<Channel> | undefined;
-  const polled = poller(context); // for operations that a limit has refused
+  const polled = poller(context); // for operations that a limit has rejected
   let openedAt = 0;
   let attempts = 0;
   let best = transports.length; // index of the first transport that has worked
@@ -72,7 +72,7 @@ export function createFollow(context: Context, transports: readonly Transport[],
   }
 
   return async function* follow(operation, signal) {
-    let refusals = 0;
+    let rejections = 0;
     let failures = 0;
     let pollUntil = 0;
     onVisibilityChange();
@@ -86,7 +86,7 @@ export function createFollow(context: Context, transports: readonly Transport[],
           const isPolled = performance.now() < pollUntil;
           operation.onStart?.();
           for await (const value of (isPolled ? polled : channel).run(operation, signal)) {
-            refusals = failures = 0;
+            rejections = failures = 0;
             yield value;
             if (operation.isLast?.(value)) return;
             if (isPolled && performance.now() > pollUntil) break;
@@ -97,9 +97,9 @@ export function createFollow(context: Context, transports: readonly Transport[],
           if (current === pending && channel?.isClosed !== false) current = undefined;
           const { code } = error as RendercastError;
           if (error instanceof Unauthenticated) {
-            context.refuse();
+            context.reject();
             attempts = 1; // it may have expired
-            if (++refusals >= MAX_REFUSALS) throw error;
+            if (++rejections >= MAX_REJECTIONS) throw error;
           } else if (code === LIMIT_EXCEEDED && performance.now() > pollUntil) {
             pollUntil = performance.now() + POLL_MS;
             continue;

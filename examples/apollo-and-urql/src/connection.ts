@@ -1,7 +1,7 @@
 import { createClient } from "graphql-ws";
 import { credentials, renewCredentials } from "./session";
 
-export type Connection = { state: "connecting" | "live" | "offline" | "signed out" | "refused"; reason: string };
+export type Connection = { state: "connecting" | "live" | "offline" | "signed out" | "rejected"; reason: string };
 
 const FORBIDDEN = 4403; // the token is missing, invalid or expired
 const FATAL_CODES = new Set([4400, 4401, 4406, 4409, 4429]); // graphql-ws does not retry after these
@@ -60,7 +60,7 @@ function setConnection(state: Connection["state"], reason = ""): void {
 
 function stateAfter(code: number): Connection["state"] {
   if (code === FORBIDDEN) return "signed out";
-  return FATAL_CODES.has(code) ? "refused" : "offline";
+  return FATAL_CODES.has(code) ? "rejected" : "offline";
 }
 
 /** Wait with exponential backoff and jitter, at most until the browser is online again. */

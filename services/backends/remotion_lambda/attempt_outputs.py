@@ -76,7 +76,7 @@ class AttemptOutputs:
         waited_s = render.running_s + now_s - self._unanswered_since_s.setdefault(render.id, now_s)
         found = await self.find(render)
         if found is None and waited_s >= MAX_LAUNCH_DELAY_S and render.id not in self._fenced_at_s:
-            found = await self.fence(render)  # once is enough, also if it is refused
+            found = await self.fence(render)  # once is enough, also if it is rejected
             self._fenced_at_s[render.id] = self._clock.monotonic()
         elif isinstance(found, AttemptMissing):
             self._fenced_at_s.setdefault(render.id, now_s)

@@ -22,7 +22,7 @@ from services.models import Composition, Failure
 from services.storage.aws_errors import AwsError
 
 NO_PROPS = "{}"
-_REFUSED = {HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
+_REJECTED = {HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 
 
 class CompositionsError(Exception):
@@ -82,9 +82,9 @@ class Discovery:
         raise CompositionsError(classify(response.error_message, name=response.error_type))
 
     async def _head(self) -> str | None:
-        """Return the version from the headers; None if the server refuses HEAD or sends none of them."""
+        """Return the version from the headers; None if the server rejects HEAD or sends none of them."""
         async with self._http.head(self._url, allow_redirects=True) as response:
-            return None if response.status in _REFUSED else _version(response)
+            return None if response.status in _REJECTED else _version(response)
 
     async def _get(self) -> str:
         async with self._http.get(self._url, allow_redirects=True) as response:

@@ -24,7 +24,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _WHITESPACE = " \t\r\n"
 
 
-def _refuse(constant: str) -> NoReturn:
+def _reject(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not valid JSON")
 
 
@@ -32,7 +32,7 @@ def _storable(text: str) -> str:
     return _LONE_SURROGATE.sub("\ufffd", text)
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
+_DECODER = json.JSONDecoder(parse_constant=_reject)
 
 Text = Annotated[str, AfterValidator(_storable)]
 """Text without lone surrogates, which JavaScript leaves when it truncates and which can't be logged or stored."""

@@ -53,7 +53,7 @@ async def _require_output_bucket(deployment: Deployment, storage: ObjectStorage)
 
 
 async def _check_writing(deployment: Deployment, storage: ObjectStorage) -> None:
-    """Raise `StartupError` if the bucket refuses the access control list of videos. Log a missing permission.
+    """Raise `StartupError` if the bucket rejects the access control list of videos. Log a missing permission.
 
     A fixed key is used, so that without the permission to delete only one empty object stays.
     """

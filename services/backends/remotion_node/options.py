@@ -20,5 +20,5 @@ def render_options(
     else:
         fields = media_fields(options, capture=capture, forced_frames=forced_frames(composition, options))
     fields = {**fields, "licenseKey": license_key}
-    is_jpeg = fields["imageFormat"] == "jpeg"  # Remotion refuses a quality for other frames
+    is_jpeg = fields["imageFormat"] == "jpeg"  # Remotion rejects a quality for other frames
     return {name: value for name, value in fields.items() if value is not None and (is_jpeg or name != "jpegQuality")}

@@ -40,7 +40,7 @@ const currentJob = new AsyncLocalStorage();
 let browserProcess = null;
 let isBrowserOpen = false;
 
-/** Send a message. The composition's texts, and those that are cut, may contain lone surrogates, which parsers refuse. */
+/** Send a message. The composition's texts, and those that are cut, may contain lone surrogates, which parsers reject. */
 const send = (message) => {
   const line = Buffer.from(`${JSON.stringify(message).replace(LONE_SURROGATE, "$1\ufffd")}\n`);
   for (let sent = 0; sent < line.length; ) {

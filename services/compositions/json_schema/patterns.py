@@ -13,7 +13,7 @@ from services.compositions.json_schema.subschemas import Schema, subschemas
 Engine = RegexOptions | FancyRegexOptions
 
 LINEAR = RegexOptions()
-# A text that needs more steps is refused. 2,000 take about 0.1 ms; zod's own expressions need a few dozen.
+# A text that needs more steps is rejected. 2,000 take about 0.1 ms; zod's own expressions need a few dozen.
 BACKTRACKING = FancyRegexOptions(backtrack_limit=2_000)
 
 log = logging.getLogger(__name__)

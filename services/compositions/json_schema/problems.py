@@ -17,17 +17,17 @@ from services.compositions.json_schema.subschemas import Schema
 from services.compositions.json_schema.unions import explain_union
 from services.errors import PathProblem
 
-Part = tuple[str | int, object, str, str]  # key or index, value, pointer of the subschema, refusal as in `Place`
+Part = tuple[str | int, object, str, str]  # key or index, value, pointer of the subschema, rejection as in `Place`
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A part of the value that a subschema does not accept. `refusal` is the message if it accepts nothing at all."""
+    """A part of the value that a subschema does not accept. `rejection` is the message if it accepts nothing at all."""
 
     pointer: str
     value: object
     path: str
-    refusal: str = NOT_ACCEPTED
+    rejection: str = NOT_ACCEPTED
 
 
 def find_problems(index: SchemaIndex, value: object, *, path: str) -> list[PathProblem]:
@@ -60,7 +60,7 @@ def _examine(index: SchemaIndex, place: Place) -> Iterator[PathProblem | Place]:
     schema = index.get(place.pointer)
     if isinstance(schema, bool):
         if not schema:
-            yield PathProblem(path=place.path, message=place.refusal)
+            yield PathProblem(path=place.path, message=place.rejection)
         return
     errors = index.own_errors(place.pointer, place.value)
     yield from describe(errors, path=place.path)
@@ -73,9 +73,9 @@ def _examine(index: SchemaIndex, place: Place) -> Iterator[PathProblem | Place]:
         yield from _unions(index, schema, place, keyword)
     if isinstance(place.value, dict):
         yield from _keys(index, schema, place, place.value)
-    for key, value, pointer, refusal in _parts(index, schema, place):
+    for key, value, pointer, rejection in _parts(index, schema, place):
         if not index.accepts(pointer, value):
-            yield Place(pointer, value, child(place.path, key), refusal)
+            yield Place(pointer, value, child(place.path, key), rejection)
 
 
 def _applied(index: SchemaIndex, schema: Schema, place: Place) -> Iterator[str]:
@@ -134,13 +134,13 @@ def _members(index: SchemaIndex, schema: Schema, pointer: str, members: Mapping[
     for key in named:
         if key in members:
             yield key, members[key], member(pointer, "properties", key), REMOVE_VALUE
-    additional, refusal = member(pointer, "additionalProperties"), remove_key(named)
+    additional, rejection = member(pointer, "additionalProperties"), remove_key(named)
     for key, value in members.items():
         matching = [pattern for pattern in patterns if index.matches(pattern, key)]
         for pattern in matching:
             yield key, value, member(pointer, "patternProperties", pattern), REMOVE_VALUE
         if key not in named and not matching and "additionalProperties" in schema:
-            yield key, value, additional, refusal
+            yield key, value, additional, rejection
 
 
 def _items(schema: Schema, pointer: str, items: Sequence[object]) -> Iterator[Part]:

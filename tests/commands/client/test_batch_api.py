@@ -1,4 +1,4 @@
-"""Runs of batches that the rate limit or the quota refuses, and rows that the server can't receive."""
+"""Runs of batches that the rate limit or the quota rejects, and rows that the server can't receive."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -20,24 +20,24 @@ from tests.support.client_renders import render_of
 QUOTA = {"limit": 5, "remaining": 0, "windowSeconds": 3600, "resetsAt": "2026-01-01T12:00:00Z", "resetsInSeconds": 3600}
 
 
-class Refusing:
-    """Refuses a number of calls, with an error of the code."""
+class Rejecting:
+    """Rejects a number of calls, with an error of the code."""
 
-    def __init__(self, refusals: int, code: str = "LIMIT_EXCEEDED") -> None:
-        self.left = refusals
+    def __init__(self, rejections: int, code: str = "LIMIT_EXCEEDED") -> None:
+        self.left = rejections
         self._code = code
 
     async def __call__(self) -> str:
         if self.left:
             self.left -= 1
-            raise CommandError("Refused.", code=self._code)
+            raise CommandError("Rejected.", code=self._code)
         return "accepted"
 
 
-async def test_a_mutation_is_repeated_while_the_rate_limit_refuses_it() -> None:
-    assert await within_rate(Refusing(3), pause_s=0) == "accepted"
-    for call, timeout_s in ((Refusing(2), 0.0), (Refusing(2, "INVALID_INPUT"), 60.0)):
-        with pytest.raises(CommandError, match="Refused"):
+async def test_a_mutation_is_repeated_while_the_rate_limit_rejects_it() -> None:
+    assert await within_rate(Rejecting(3), pause_s=0) == "accepted"
+    for call, timeout_s in ((Rejecting(2), 0.0), (Rejecting(2, "INVALID_INPUT"), 60.0)):
+        with pytest.raises(CommandError, match="Rejected"):
             await within_rate(call, pause_s=0, timeout_s=timeout_s)
         assert call.left == 1
 

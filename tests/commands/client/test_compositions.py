@@ -128,9 +128,9 @@ async def test_an_unknown_composition_is_reported_with_the_known_ones(server: Se
     ended = await server.run("compositions", "show", "Nope")
     assert (ended.code, ended.out) == (1, b"")
     assert ended.err.startswith("rendercast: There is no composition Nope. Choose TextAnimation, Promo, Card,")
-    refused = await server.run("render", "-c", "Nope", "--set", "scenes[0].title=A")
-    assert refused.code == 1
-    assert "/composition/id: There is no such composition. Choose TextAnimation, Promo," in refused.err
+    rejected = await server.run("render", "-c", "Nope", "--set", "scenes[0].title=A")
+    assert rejected.code == 1
+    assert "/composition/id: There is no such composition. Choose TextAnimation, Promo," in rejected.err
 
 
 async def test_props_come_from_a_file_and_from_options(start: Start, tmp_path: Path) -> None:
@@ -188,13 +188,13 @@ async def test_problems_are_listed_with_their_paths(server: Server) -> None:
     assert [f"{each['path']}: {each['message']}" for each in error["error"]["problems"]] == lines
 
 
-async def test_the_same_key_with_other_props_is_refused(server: Server, start: Start) -> None:
+async def test_the_same_key_with_other_props_is_rejected(server: Server, start: Start) -> None:
     arguments = ["-c", "Series", "--idempotency-key", "key-1", "--set"]
     first = await start(*arguments, "title=A")
     assert (await start(*arguments, "title=A")).id == first.id
-    refused = await server.run("render", *arguments, "title=B", "--json")
-    (error,) = objects(refused.out)
-    assert (refused.code, error["error"]["code"]) == (1, "IDEMPOTENCY_KEY_REUSED")
+    rejected = await server.run("render", *arguments, "title=B", "--json")
+    (error,) = objects(rejected.out)
+    assert (rejected.code, error["error"]["code"]) == (1, "IDEMPOTENCY_KEY_REUSED")
     assert error["error"]["renderId"] == first.id
 
 
@@ -205,7 +205,7 @@ async def test_renders_of_compositions_are_listed_by_their_ids(server: Server, s
     assert line.split()[-2:] == ["pdf", "Card"]
 
 
-async def test_props_that_are_too_large_are_refused(server: Server, tmp_path: Path) -> None:
+async def test_props_that_are_too_large_are_rejected(server: Server, tmp_path: Path) -> None:
     for length, words in ((300_000, "/composition/props: "), (10_000_000, "request body")):
         (tmp_path / "props.json").write_text(json.dumps({"title": "x" * length}))
         ended = await server.run("render", "-c", "Series", "--props", str(tmp_path / "props.json"))

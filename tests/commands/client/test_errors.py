@@ -12,7 +12,7 @@ from tests.support.client_renders import render_of
     ("token", "hint"),
     [("a", "Check RENDERCAST_TOKEN."), (None, "Set RENDERCAST_TOKEN to your token for this server.")],
 )
-def test_a_refused_token_is_reported_with_the_variable(token: str | None, hint: str) -> None:
+def test_a_rejected_token_is_reported_with_the_variable(token: str | None, hint: str) -> None:
     error = Unauthenticated("Sign in to do this.")
     assert message_of(error, Server(url="http://example.org", token=token)) == f"Sign in to do this. {hint}"
     assert (error.code, exit_code_of(error)) == ("UNAUTHENTICATED", 1)

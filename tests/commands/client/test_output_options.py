@@ -59,7 +59,7 @@ def test_a_file_can_still_be_given_as_output(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("output", "file"), [("wemb", None), ("", None), ("hello.mp4", "other.mp4")])
-def test_an_unknown_format_is_refused_with_those_that_exist(output: str, file: str | None) -> None:
+def test_an_unknown_format_is_rejected_with_those_that_exist(output: str, file: str | None) -> None:
     with pytest.raises(typer.BadParameter, match=r"h264, h265, .*webm"):
         read_format(output, None if file is None else Path(file))
 
@@ -70,7 +70,7 @@ def test_every_format_has_a_name() -> None:
 
 @pytest.mark.parametrize(("name", "option"), [*product(OutputFormat, FLAGS)])
 def test_every_option_has_its_place_in_the_schema(name: OutputFormat, option: str) -> None:
-    """An option of the input is sent, whether the format has it or not; another one is refused with its name."""
+    """An option of the input is sent, whether the format has it or not; another one is rejected with its name."""
     fields = input_of(FORMATS[name].kind).fields
     field = CLIENT_NAMES.get(option, option)
     given = {option: VALUES.get(option, 7)}
@@ -80,9 +80,9 @@ def test_every_option_has_its_place_in_the_schema(name: OutputFormat, option: st
         ((kind, values),) = made.items()
         assert (kind, values[field]) == (FORMATS[name].kind.value, given[option])
     else:
-        with pytest.raises(typer.BadParameter, match=f"{name.value} has no such option") as refused:
+        with pytest.raises(typer.BadParameter, match=f"{name.value} has no such option") as rejected:
             output_input(name, given)
-        assert refused.value.param_hint == FLAGS[option]
+        assert rejected.value.param_hint == FLAGS[option]
 
 
 @pytest.mark.parametrize("kind", OutputKind)
@@ -117,6 +117,6 @@ def test_options_without_a_format_choose_the_first_that_has_them(
     assert output_input(None, options) == chosen
 
 
-def test_options_that_no_format_has_together_are_refused() -> None:
+def test_options_that_no_format_has_together_are_rejected() -> None:
     with pytest.raises(typer.BadParameter, match="--loops, --quality"):
         output_input(None, {"loops": 1, "quality": 80})

@@ -69,7 +69,7 @@ def test_parts_of_props_are_changed_in_order() -> None:
 @pytest.mark.parametrize(
     "text", ["", "title", "=1", ".a=1", "a.=1", "a..b=1", "[0]=1", "a[x]=1", "a[-1]=1", "a[0]b=1", "a[0=1", "a[]=1"]
 )
-def test_an_assignment_without_a_path_or_value_is_refused(text: str) -> None:
+def test_an_assignment_without_a_path_or_value_is_rejected(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="must look like title=Hi"):
         read_assignments([text])
 
@@ -84,7 +84,7 @@ def test_an_assignment_without_a_path_or_value_is_refused(text: str) -> None:
         ("new[1]=1", "the list has 0 items"),
     ],
 )
-def test_a_path_that_leads_nowhere_is_refused(text: str, message: str) -> None:
+def test_a_path_that_leads_nowhere_is_rejected(text: str, message: str) -> None:
     with pytest.raises(typer.BadParameter, match=message):
         after({"list": [1, 2], "text": "abc"}, text)
 
@@ -120,13 +120,13 @@ def test_props_are_read_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> 
     ],
     ids=range(8),
 )
-def test_a_file_without_a_json_object_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+def test_a_file_without_a_json_object_is_rejected(content: bytes, message: str, tmp_path: Path) -> None:
     file = tmp_path / "props.json"
     file.write_bytes(content)
     with pytest.raises(typer.BadParameter, match=message):
         read_props(file)
 
 
-def test_a_file_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_does_not_exist_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(typer.BadParameter, match=r"props\.json can't be read: No such file or directory"):
         read_props(tmp_path / "props.json")

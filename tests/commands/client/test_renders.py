@@ -33,9 +33,9 @@ async def render_ids(server: Rendercast, slow_renderers: SlowRenderers) -> list[
 def test_renders_are_listed_and_cancelled(run: Run, render_ids: list[str]) -> None:
     complete, endless = render_ids
     assert run("cancel", endless, "--json").returncode == 0
-    refused = run("cancel", complete)
-    assert (refused.returncode, refused.stdout) == (1, b"")
-    assert b"already ended" in refused.stderr
+    rejected = run("cancel", complete)
+    assert (rejected.returncode, rejected.stdout) == (1, b"")
+    assert b"already ended" in rejected.stderr
     header, first, second = run("list").stdout.decode().splitlines()
     assert header.split() == ["id", "status", "progress", "created", "format", "size", "content"]
     assert first.split()[:2] == [endless, "cancelled"]
@@ -57,8 +57,8 @@ def test_a_cancelled_render_is_retried_once(
     assert states[0]["id"] == states[1]["id"] not in render_ids
     assert run("cancel", states[0]["id"]).returncode == 0
     slow_renderers.speed_up()
-    refused = run("retry", complete, "--json")
-    assert (refused.returncode, objects(refused.stdout)[0]["error"]["code"]) == (1, "RENDER_NOT_RETRYABLE")
+    rejected = run("retry", complete, "--json")
+    assert (rejected.returncode, objects(rejected.stdout)[0]["error"]["code"]) == (1, "RENDER_NOT_RETRYABLE")
 
 
 def first_line(process: ForkedProcess) -> bytes:

@@ -163,7 +163,7 @@ def test_a_map_names_a_prop_and_a_column(tmp_path: Path, text: str, said: str) -
         made(tmp_path, "Name,City\na,b\n", text)
 
 
-def test_a_path_through_a_text_is_refused(tmp_path: Path) -> None:
+def test_a_path_through_a_text_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(typer.BadParameter, match="not an object") as error:
         made(tmp_path, "Name\na\n", "title.first=Name")
     assert error.value.param_hint == "--map"
@@ -206,7 +206,7 @@ def test_the_default_name_has_the_first_column_if_a_template_can_contain_it(tmp_
     assert stems(tmp_path, "Name\nAnn\n", default_template([])) == ["1"]
 
 
-def test_two_rows_with_the_same_file_name_are_refused(tmp_path: Path) -> None:
+def test_two_rows_with_the_same_file_name_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(typer.BadParameter, match=r"row 1 \(line 2\) and row 3 \(line 4\) would both be saved as ANN"):
         stems(tmp_path, "Name\nAnn\nBob\nANN\n", "{Name}")
     with pytest.raises(typer.BadParameter, match="There is no column “Nmae”"):
@@ -219,7 +219,7 @@ def test_the_digest_of_a_row_does_not_depend_on_the_order_of_keys(tmp_path: Path
     assert json.dumps(one.content) != json.dumps(two.content)
 
 
-def test_a_folder_that_cant_be_created_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_cant_be_created_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("text\nAnn\n")
     for folder in (tmp_path / "rows.csv", tmp_path / "rows.csv" / "out"):
         with pytest.raises(typer.BadParameter, match=r"rows\.csv.* can't be created"):

@@ -17,7 +17,7 @@ def read(folder: Path, content: str | bytes, *, encoding: str | None = None) -> 
     return read_table(file, encoding=encoding)
 
 
-def refused(folder: Path, content: str | bytes, *, encoding: str | None = None) -> str:
+def rejected(folder: Path, content: str | bytes, *, encoding: str | None = None) -> str:
     with pytest.raises(typer.BadParameter) as error:
         read(folder, content, encoding=encoding)
     return error.value.message
@@ -106,11 +106,11 @@ def test_a_file_whose_first_character_is_a_brace_is_json_lines(tmp_path: Path, m
         ('{"a": 1e999}', "Row 1 (line 1) is not valid JSON: it contains 1e999."),
     ],
 )
-def test_a_file_that_cant_be_read_is_refused_with_the_row(tmp_path: Path, content: str | bytes, said: str) -> None:
-    assert refused(tmp_path, content).startswith(said)
+def test_a_file_that_cant_be_read_is_rejected_with_the_row(tmp_path: Path, content: str | bytes, said: str) -> None:
+    assert rejected(tmp_path, content).startswith(said)
 
 
-def test_a_missing_file_and_an_unknown_encoding_are_refused(tmp_path: Path) -> None:
+def test_a_missing_file_and_an_unknown_encoding_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(typer.BadParameter, match="can't be read: No such file"):
         read_table(tmp_path / "none.csv")
-    assert refused(tmp_path, "a\n1\n", encoding="latin-99") == "There is no encoding latin-99."
+    assert rejected(tmp_path, "a\n1\n", encoding="latin-99") == "There is no encoding latin-99."

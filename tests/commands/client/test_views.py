@@ -62,7 +62,7 @@ def test_control_characters_are_replaced() -> None:
     assert printable("a\x1b]0;b\x07\u202ec\nd") == "a�]0;b��c\nd"
 
 
-def test_a_refused_start_leaves_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rejected_start_leaves_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
     with open_bar() as bar:
         bar.show(render_of("VIDEO"))
     assert "100%" in capsys.readouterr().err

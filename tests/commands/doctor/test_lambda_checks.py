@@ -187,7 +187,7 @@ async def sentence(check: str) -> str:
 
 
 async def test_compositions_that_can_not_be_read_are_reported(farm: Farm) -> None:
-    farm.function.fault(Fault.REFUSED, kind="compositions", message="net::ERR_NAME_NOT_RESOLVED at http://x/sites/x/")
+    farm.function.fault(Fault.REJECTED, kind="compositions", message="net::ERR_NAME_NOT_RESOLVED at http://x/sites/x/")
     assert "SITE_UNREACHABLE" in (await found())["Remotion compositions"]
 
 

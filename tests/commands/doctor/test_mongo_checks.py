@@ -13,7 +13,7 @@ from commands.doctor.report import CheckGroup, Result
 from commands.doctor.role import Role
 from services.settings import default_settings
 from services.stores.mongo import open_mongo_store
-from tests.support.mongo_proxy import Command, open_mongo_proxy, refusal
+from tests.support.mongo_proxy import Command, open_mongo_proxy, rejection
 from tests.support.mongo_server import connect_to_mongo
 
 pytestmark = pytest.mark.slow
@@ -35,12 +35,12 @@ def contents(url: str) -> dict[str, tuple[int, list[str]]]:
         }
 
 
-def refusing_writes(command: Command) -> Mapping[str, Any] | None:
-    return refusal(13, "not authorized on test to execute command") if "insert" in command else None
+def rejecting_writes(command: Command) -> Mapping[str, Any] | None:
+    return rejection(13, "not authorized on test to execute command") if "insert" in command else None
 
 
-def refusing_transactions(command: Command) -> Mapping[str, Any] | None:
-    return refusal(20, "Transaction numbers are not allowed") if "startTransaction" in command else None
+def rejecting_transactions(command: Command) -> Mapping[str, Any] | None:
+    return rejection(20, "Transaction numbers are not allowed") if "startTransaction" in command else None
 
 
 def of_large_collections(command: Command) -> Mapping[str, Any] | None:
@@ -76,9 +76,9 @@ async def test_missing_indexes_of_large_collections_are_listed_with_the_command_
     assert not any("createIndexes" in command for command in proxy.commands)
 
 
-async def test_refused_writes_and_transactions_are_reported_and_the_other_checks_run(mongo_url: str) -> None:
-    for refuse, words in ((refusing_writes, "not authorized"), (refusing_transactions, "a transaction fails")):
-        async with open_mongo_proxy(mongo_url, refuse) as (url, _):
+async def test_rejected_writes_and_transactions_are_reported_and_the_other_checks_run(mongo_url: str) -> None:
+    for reject, words in ((rejecting_writes, "not authorized"), (rejecting_transactions, "a transaction fails")):
+        async with open_mongo_proxy(mongo_url, reject) as (url, _):
             found = await findings(url)
         assert found["MongoDB writes"][0] is Result.WRONG
         assert words in found["MongoDB writes"][1]

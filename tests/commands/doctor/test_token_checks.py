@@ -65,7 +65,7 @@ def test_an_unavailable_issuer_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     assert result.exit_code == 1
 
 
-def test_a_token_among_the_arguments_is_refused() -> None:
+def test_a_token_among_the_arguments_is_rejected() -> None:
     result = CliRunner().invoke(cli.cli, ["doctor", "--token", tokens.token_of("ann")])
     assert result.exit_code == 2
     assert "visible to others" in result.output

@@ -78,28 +78,28 @@ def test_it_erases_the_data_of_dev_of_one_owner_and_can_be_repeated(folder: Path
     assert (again.exit_code, again.stdout) == (0, f"Nothing is stored about {OWNER}.\n")
 
 
-def test_it_refuses_while_dev_is_running(folder: Path, make_render: MakeRender) -> None:
+def test_it_rejects_while_dev_is_running(folder: Path, make_render: MakeRender) -> None:
     render = make_render(owner=OWNER)
     asyncio.run(fill_embedded(folder, [render]))
     with lock_folder(folder):
-        refused = forget(OWNER)
-    assert refused.exit_code == 1
-    assert isinstance(refused.exception, StartupError)
-    assert "in use by another Rendercast process" in str(refused.exception)
+        rejected = forget(OWNER)
+    assert rejected.exit_code == 1
+    assert isinstance(rejected.exception, StartupError)
+    assert "in use by another Rendercast process" in str(rejected.exception)
     assert files(folder) == {render.id}
 
 
 @pytest.mark.parametrize("owner", ["", " ", "\t\n"])
-def test_it_refuses_an_empty_owner(owner: str) -> None:
-    refused = forget("--", owner)
-    assert refused.exit_code == 2
-    assert "the owner is empty" in refused.output
+def test_it_rejects_an_empty_owner(owner: str) -> None:
+    rejected = forget("--", owner)
+    assert rejected.exit_code == 2
+    assert "the owner is empty" in rejected.output
 
 
-def test_it_refuses_without_any_data_and_creates_none(folder: Path) -> None:
-    refused = forget(OWNER)
-    assert isinstance(refused.exception, StartupError)
-    assert "there is no data file" in str(refused.exception)
+def test_it_rejects_without_any_data_and_creates_none(folder: Path) -> None:
+    rejected = forget(OWNER)
+    assert isinstance(rejected.exception, StartupError)
+    assert "there is no data file" in str(rejected.exception)
     assert not (folder / STORE_FILE).exists()
 
 

@@ -64,14 +64,14 @@ async def test_health_reports_a_stalled_loop(services: Services, client: httpx.A
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/", 404), ("POST", "/metrics", 405)])
-async def test_other_paths_and_methods_are_refused(
+async def test_other_paths_and_methods_are_rejected(
     client: httpx.AsyncClient, method: str, path: str, status: int
 ) -> None:
     assert (await client.request(method, path)).status_code == status
 
 
 @pytest.mark.parametrize("sent", [b"GET /metrics HTTP/1.1\r\n", b"x" * 4 * MAX_HEADER_BYTES, b"\r\n\r\n"])
-async def test_an_invalid_request_is_refused_and_others_are_served(
+async def test_an_invalid_request_is_rejected_and_others_are_served(
     address: tuple[str, int], client: httpx.AsyncClient, sent: bytes
 ) -> None:
     reader, writer = await asyncio.open_connection(*address)

@@ -219,13 +219,13 @@ async def test_a_test_message_is_sent_once_and_the_response_reported(folder: Pat
         }
         good = await asyncio.to_thread(run, folder, "send-test", **given)
         bad = await asyncio.to_thread(run, folder, "send-test", **given)
-        refused = await asyncio.to_thread(
+        rejected = await asyncio.to_thread(
             run, folder, "send-test", **{**given, "RENDERCAST_WEBHOOK_NETWORKS": "10.0.0.1"}
         )
         received = list(receiver.received)
     assert (good.returncode, good.stdout) == (0, "The test message was delivered: status 200.\n")
     assert (bad.returncode, bad.stderr) == (1, "rendercast: The test message was not delivered: status 403.\n")
-    assert "127.0.0.1 is not allowed" in refused.stderr
+    assert "127.0.0.1 is not allowed" in rejected.stderr
     assert [request.verified()["type"] for request in received] == ["webhook.test"] * 2
     assert "RENDERCAST_WEBHOOK_URL is not set" in run(folder, "send-test").stderr
 
@@ -270,8 +270,8 @@ def test_the_receivers_in_the_documentation_accept_signed_messages_only(
     given = {"RENDERCAST_WEBHOOK_URL": url, "RENDERCAST_WEBHOOK_NETWORKS": "127.0.0.1"}
     other = SECRET[:-8] + "AAAAAAA="
     assert run(folder, "send-test", RENDERCAST_WEBHOOK_SECRET=SECRET, **given).returncode == 0
-    refused = run(folder, "send-test", RENDERCAST_WEBHOOK_SECRET=other, **given)
-    assert refused.stderr == "rendercast: The test message was not delivered: status 400.\n"
+    rejected = run(folder, "send-test", RENDERCAST_WEBHOOK_SECRET=other, **given)
+    assert rejected.stderr == "rendercast: The test message was not delivered: status 400.\n"
     assert run(folder, "send-test", RENDERCAST_WEBHOOK_SECRET=f"{other} {SECRET}", **given).returncode == 0
     assert httpx.post(url, content=b"{}", trust_env=False).status_code == 400
     assert process.stdout is not None

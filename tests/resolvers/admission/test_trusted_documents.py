@@ -26,7 +26,7 @@ def test_a_document_that_is_sent_is_used() -> None:
         assert [found.find("{ x }", None), found.find("{ x }", "abc"), found.find("", None)] == ["{ x }", "{ x }", ""]
 
 
-def test_if_only_trusted_documents_are_executed_others_are_refused() -> None:
+def test_if_only_trusted_documents_are_executed_others_are_rejected() -> None:
     trusted = TrustedDocuments(DOCUMENTS, only=True)
     assert trusted.find("{ a }", None) == trusted.find("{ a }", "unknown") == "{ a }"
     for text, identifier in (("{ x }", None), ("{ x }", "abc"), (None, "unknown"), (None, None), ("", None)):

@@ -85,7 +85,7 @@ def test_the_size_is_limited_to_the_byte(value: object) -> None:
 
 
 @pytest.mark.parametrize("part", [list(range(5_000)), "x" * 5_000, {"x" * 5_000: 1}, [[[]]] * 3_000])
-def test_a_part_that_occurs_many_times_is_not_written_before_the_size_is_refused(part: object) -> None:
+def test_a_part_that_occurs_many_times_is_not_written_before_the_size_is_rejected(part: object) -> None:
     value = part
     for _ in range(4):
         value = [value] * 5_000

@@ -76,7 +76,7 @@ def test_the_outputs_are_the_backends_formats_for_the_kind_in_their_order() -> N
 
 
 @pytest.mark.parametrize("answer", [None, {}, "[]", 3, b"[]"])
-def test_an_answer_that_is_no_list_is_refused(answer: object) -> None:
+def test_an_answer_that_is_no_list_is_rejected(answer: object) -> None:
     with pytest.raises(ValueError, match="is not a list"):
         read_compositions(answer, formats=ALL)
 

@@ -22,13 +22,13 @@ async def test_each_call_is_timed_and_calls_of_an_unavailable_store_are_counted(
 
 
 async def test_other_errors_are_no_failures() -> None:
-    class Refusing(MemoryStore):
+    class Rejecting(MemoryStore):
         async def quota_used(self, window: object) -> int:
             del window
             raise RendercastError
 
     metrics = Metrics()
-    store = timed(Refusing(), metrics.store)
+    store = timed(Rejecting(), metrics.store)
     with pytest.raises(RendercastError):
         await store.quota_used(None)
     assert samples_of(metrics.text().decode())['rendercast_store_failures_total{operation="quota_used"}'] == 0

@@ -85,7 +85,7 @@ async def test_a_store_that_hangs_delays_a_scrape_only_shortly(clock: FakeClock)
     assert all(math.isnan(figure) for figure in await figures(exposition))
 
 
-@pytest.mark.parametrize(("reply", "expected"), [(None, 1), (PubSubUnavailable("refused"), 0), (TimeoutError(), 0)])
+@pytest.mark.parametrize(("reply", "expected"), [(None, 1), (PubSubUnavailable("rejected"), 0), (TimeoutError(), 0)])
 async def test_a_scrape_says_whether_pubsub_can_be_used(
     memory_store: MemoryStore, clock: FakeClock, reply: Exception | None, expected: int
 ) -> None:

@@ -112,7 +112,7 @@ def test_a_change_of_a_render_is_counted(
 @pytest.mark.parametrize(
     ("report", "expected"),
     [
-        (Metrics.quota_refused, {"rendercast_quota_refusals_total": 1}),
+        (Metrics.quota_rejected, {"rendercast_quota_refusals_total": 1}),
         (Metrics.lease_lost, {"rendercast_leases_lost_total": 1}),
         (Metrics.poll_failed, {"rendercast_poll_failures_total": 1}),
         (
@@ -170,7 +170,7 @@ def test_connections_and_subscriptions_are_counted_while_they_are_open() -> None
 
 def test_two_instances_share_no_series() -> None:
     one, other = Metrics(), Metrics()
-    one.quota_refused()
+    one.quota_rejected()
     assert ours(other) == {}
 
 

@@ -121,7 +121,7 @@ def test_a_trace_that_is_not_sampled_is_propagated_but_not_logged() -> None:
 def test_without_tracing_nothing_is_recorded(make_render: MakeRender) -> None:
     spans.record_change(make_render())
     spans.record_failure("RENDER_FAILED")
-    spans.record_refusal("BAD_USER_INPUT")
+    spans.record_rejection("BAD_USER_INPUT")
     spans.record_response(500)
     with spans.no_span(make_render()):
         assert not spans.wants_call_span()

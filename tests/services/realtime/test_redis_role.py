@@ -55,7 +55,7 @@ async def test_single_commands_as_permissions_suffice(server: RedisServer) -> No
         await pubsub.check()
 
 
-async def test_a_refused_command_does_not_keep_the_others_from_being_executed(server: RedisServer) -> None:
+async def test_a_rejected_command_does_not_keep_the_others_from_being_executed(server: RedisServer) -> None:
     """Of a start: those that publish its renders, count the idle workers and wake one of them."""
     allowed = ("+ping", "+subscribe", "+publish", "&rendercast:0:a", "&rendercast:0:idle")
     messages: list[str] = []
@@ -72,17 +72,17 @@ async def test_a_refused_command_does_not_keep_the_others_from_being_executed(se
         await until(lambda: messages == ["1"])
         server.command("ACL", "SETUSER", "ann", "+pubsub|numsub")
         with pytest.raises(PubSubUnavailable):  # no permission for the channel
-            await pubsub.publish_to_one(["idle"], "queued", before=[("refused", "0"), ("a", "2")])
+            await pubsub.publish_to_one(["idle"], "queued", before=[("rejected", "0"), ("a", "2")])
         await until(lambda: (messages, idle) == (["1", "2"], ["queued"]))
 
 
 async def test_missing_permissions_are_named(server: RedisServer) -> None:
     server.command("ACL", "SETUSER", *USER, "+@pubsub", "&rendercast:*")
-    with pytest.raises(StartupError) as refused:
+    with pytest.raises(StartupError) as rejected:
         async with open_pubsub(server.url.replace("//", f"//ann:{SECRET}@")):
             pass
-    assert f"who needs {ACL_RULES}" in str(refused.value)
-    assert SECRET not in repr(refused.value)
+    assert f"who needs {ACL_RULES}" in str(rejected.value)
+    assert SECRET not in repr(rejected.value)
 
 
 async def test_a_password_that_is_changed_later_is_named_once_in_the_log(

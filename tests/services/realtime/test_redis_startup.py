@@ -1,4 +1,4 @@
-"""Pub/sub with Redis servers, addresses and credentials of all kinds, and the refusals at the start."""
+"""Pub/sub with Redis servers, addresses and credentials of all kinds, and the rejections at the start."""
 
 import asyncio
 from pathlib import Path
@@ -15,26 +15,26 @@ from tests.support.server_process import TIMEOUT_S, free_port
 SECRET = "hush-4711"  # noqa: S105  # a password that must not be shown
 
 
-async def refusal(url: str) -> str:
-    with pytest.raises(StartupError) as refused:
+async def rejection(url: str) -> str:
+    with pytest.raises(StartupError) as rejected:
         async with open_pubsub(url):
             pass
-    assert SECRET not in repr(refused.value)
-    assert "\n" not in str(refused.value)
-    return str(refused.value)
+    assert SECRET not in repr(rejected.value)
+    assert "\n" not in str(rejected.value)
+    return str(rejected.value)
 
 
 async def test_an_unreachable_redis_stops_the_start() -> None:
     port = free_port()
-    assert f"Redis at 127.0.0.1:{port} can't be reached" in await refusal(f"redis://ann:{SECRET}@127.0.0.1:{port}/2")
-    assert "nowhere.sock" in await refusal(f"unix://:{SECRET}@/nowhere.sock")
-    assert "nowhere.invalid:6379" in await refusal(f"redis://:{SECRET}@nowhere.invalid")
+    assert f"Redis at 127.0.0.1:{port} can't be reached" in await rejection(f"redis://ann:{SECRET}@127.0.0.1:{port}/2")
+    assert "nowhere.sock" in await rejection(f"unix://:{SECRET}@/nowhere.sock")
+    assert "nowhere.invalid:6379" in await rejection(f"redis://:{SECRET}@nowhere.invalid")
 
 
 @pytest.mark.slow
 async def test_a_redis_that_hangs_stops_the_start(server: RedisServer) -> None:
     server.pause()
-    assert "no reply in time" in await refusal(server.url)
+    assert "no reply in time" in await rejection(server.url)
 
 
 async def test_another_kind_of_server_stops_the_start() -> None:
@@ -45,11 +45,11 @@ async def test_another_kind_of_server_stops_the_start() -> None:
 
     async with await asyncio.start_server(respond, "127.0.0.1", 0) as other:
         port = other.sockets[0].getsockname()[1]
-        assert f"127.0.0.1:{port}" in await refusal(f"redis://:{SECRET}@127.0.0.1:{port}")
-        assert f"127.0.0.1:{port}" in await refusal(f"rediss://:{SECRET}@127.0.0.1:{port}")
+        assert f"127.0.0.1:{port}" in await rejection(f"redis://:{SECRET}@127.0.0.1:{port}")
+        assert f"127.0.0.1:{port}" in await rejection(f"rediss://:{SECRET}@127.0.0.1:{port}")
 
 
-async def test_passwords_and_users_are_accepted_or_refused(server: RedisServer) -> None:
+async def test_passwords_and_users_are_accepted_or_rejected(server: RedisServer) -> None:
     server.command("CONFIG", "SET", "requirepass", SECRET)
     server.command("AUTH", SECRET, "\r\n" + "ACL SETUSER ann on", f">{SECRET}x", ACL_RULES)
     address = server.url.removeprefix("redis://")
@@ -57,7 +57,7 @@ async def test_passwords_and_users_are_accepted_or_refused(server: RedisServer) 
         async with open_pubsub(f"redis://{login}@{address}/3") as pubsub:
             await assert_works(pubsub)
     for login in ("", f":{SECRET}y@", f"ann:{SECRET}@", f"bob:{SECRET}@"):
-        message = await refusal(f"redis://{login}{address}")
+        message = await rejection(f"redis://{login}{address}")
         assert message.startswith(f"Redis at {address} can't be reached: it doesn't accept the user or password")
 
 

@@ -11,14 +11,14 @@ SECRET = "hush-4711"  # noqa: S105  # a password that must not be shown
 ENCODED = "must be percent-encoded"
 
 
-def refusal(url: str) -> str:
-    with pytest.raises(StartupError) as refused:
+def rejection(url: str) -> str:
+    with pytest.raises(StartupError) as rejected:
         parse_redis_url(url)
-    message = str(refused.value)
+    message = str(rejected.value)
     assert message.startswith("REDIS_URL ")
     assert message.endswith(".")
     assert "\n" not in message
-    assert SECRET not in repr(refused.value)
+    assert SECRET not in repr(rejected.value)
     return message
 
 
@@ -84,13 +84,13 @@ def refusal(url: str) -> str:
     ],
 )
 def test_a_mistake_is_one_sentence(url: str, words: str) -> None:
-    assert words in refusal(url)
+    assert words in rejection(url)
 
 
 def test_a_file_that_is_no_certificate_is_named_by_its_option(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(SECRET)
-    assert "has the option ssl_ca_certs, which can't be used" in refusal(f"rediss://x?ssl_ca_certs={tmp_path}/key")
-    assert "has the option ssl_certfile, which can't be used" in refusal(f"rediss://x?ssl_certfile={tmp_path}/key")
+    assert "has the option ssl_ca_certs, which can't be used" in rejection(f"rediss://x?ssl_ca_certs={tmp_path}/key")
+    assert "has the option ssl_certfile, which can't be used" in rejection(f"rediss://x?ssl_certfile={tmp_path}/key")
 
 
 @pytest.mark.parametrize(

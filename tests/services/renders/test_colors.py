@@ -64,9 +64,9 @@ def test_css_colours_are_converted_to_srgb(text: str, expected: tuple[int, int, 
     ],
 )
 def test_an_invalid_colour_is_rejected_with_a_message(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^[^\n\x00]{1,120}\.$") as refusal:
+    with pytest.raises(ValueError, match=r"^[^\n\x00]{1,120}\.$") as rejection:
         parse_color(text)
-    assert str(refusal.value).encode()
+    assert str(rejection.value).encode()
 
 
 @pytest.mark.parametrize("text", ["currentcolor", "CurrentColor"])

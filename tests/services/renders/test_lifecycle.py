@@ -204,11 +204,11 @@ def test_the_ids_of_earlier_attempts_are_kept() -> None:
     assert lifecycle.requeue(launch(render), due_at=NOW).earlier_backend_render_ids == ("attempt-1", "attempt-2")
 
 
-def test_a_refused_launch_changes_only_the_count_of_refusals() -> None:
+def test_a_rejected_launch_changes_only_the_count_of_rejections() -> None:
     before = queued()
-    refused = lifecycle.undo_launch(launch(before), before=before, due_at=NOW)
-    assert (refused.attempt, refused.started_at, refused.refusals) == (0, None, 1)
-    assert cancel(refused).returns_quota
+    rejected = lifecycle.undo_launch(launch(before), before=before, due_at=NOW)
+    assert (rejected.attempt, rejected.started_at, rejected.rejected_starts) == (0, None, 1)
+    assert cancel(rejected).returns_quota
 
 
 def test_only_started_renders_use_quota() -> None:

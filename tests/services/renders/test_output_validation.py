@@ -74,7 +74,7 @@ def accepted(name: OutputFormat, option: str) -> list[Any]:
     return list(CRF[name]) if option == "crf" else VALUES[option][1]
 
 
-def refused(name: OutputFormat, option: str) -> list[Any]:
+def rejected(name: OutputFormat, option: str) -> list[Any]:
     low, high = CRF.get(name, (0, 0))
     return [*VALUES[option][2], *([low - 1, high + 1] if option == "crf" else [])]
 
@@ -93,12 +93,12 @@ def test_each_option_has_values_and_a_decision_for_each_format() -> None:
 def test_an_option_is_accepted_in_its_range_by_the_formats_that_have_it(name: OutputFormat, option: str) -> None:
     for value in accepted(name, option) if name in HAVE[option] else ():
         assert problems(OutputOptions(format=name, **{option: value})) == {}
-    for value in refused(name, option) if name in HAVE[option] else ():
+    for value in rejected(name, option) if name in HAVE[option] else ():
         assert list(problems(OutputOptions(format=name, **{option: value}))) == [path(name, option)], value
 
 
 @pytest.mark.parametrize(("name", "option"), EACH)
-def test_an_option_is_refused_by_the_formats_that_do_not_have_it(name: OutputFormat, option: str) -> None:
+def test_an_option_is_rejected_by_the_formats_that_do_not_have_it(name: OutputFormat, option: str) -> None:
     values = [*VALUES[option][1], *VALUES[option][2], *([1] if option == "crf" else [])]
     for value in values if name not in HAVE[option] else ():
         message = f"{label(name)} has no option `{VALUES[option][0]}`. Remove it."

@@ -31,7 +31,7 @@ def validator(animation_id: str, *compositions: Composition) -> RequestValidator
         ((), "This server has no composition for animations."),
     ],
 )
-def test_an_animation_is_refused_if_the_site_has_no_composition_for_it(
+def test_an_animation_is_rejected_if_the_site_has_no_composition_for_it(
     compositions: tuple[Composition, ...], sentence: str
 ) -> None:
     with pytest.raises(InvalidInput) as raised:

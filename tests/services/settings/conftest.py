@@ -9,7 +9,7 @@ import pytest
 from services.errors import StartupError
 from services.settings import load_settings
 
-Refusal = Callable[..., str]
+Rejection = Callable[..., str]
 PREFIXES = ("RENDERCAST_", "REMOTION_", "MONGODB_", "REDIS_")
 
 
@@ -22,14 +22,14 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def refusal(monkeypatch: pytest.MonkeyPatch) -> Refusal:
+def rejection(monkeypatch: pytest.MonkeyPatch) -> Rejection:
     """Load the settings with these variables and return the error."""
 
     def load(**variables: str) -> str:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        with pytest.raises(StartupError) as refused:
+        with pytest.raises(StartupError) as rejected:
             load_settings()
-        return str(refused.value)
+        return str(rejected.value)
 
     return load

@@ -66,9 +66,9 @@ INVALID = {
 
 @pytest.mark.parametrize("item", INVALID)
 def test_an_invalid_origin_prevents_the_start_with_a_sentence_that_names_it(item: str) -> None:
-    with pytest.raises(StartupError) as refused:
+    with pytest.raises(StartupError) as rejected:
         load_settings(allowed_origins=f"https://good.example,{item}")
-    message = str(refused.value)
+    message = str(rejected.value)
     assert message.startswith("RENDERCAST_ALLOWED_ORIGINS has ")
     assert INVALID[item] in message
     assert (repr(item) in message) == ("@" not in item)

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from services.settings import FIELDS, GROUPS, environment, load_settings, variable
 from services.settings.environment import MAX_SECRET_BYTES
 from services.settings.groups import is_secret
-from tests.services.settings.conftest import Refusal
+from tests.services.settings.conftest import Rejection
 
 SECRET = "mongodb://user:a-secret-of-sufficient-length"  # noqa: S105
 ISSUERS = '[{"issuer": "https://issuer.test"}]'
@@ -74,9 +74,9 @@ def test_the_name_of_the_file_can_be_in_the_file_of_settings(monkeypatch: pytest
         (b"s" * (MAX_SECRET_BYTES + 1), "is larger than 64 KiB"),
     ],
 )
-def test_an_unusable_content_is_one_sentence(content: bytes, reason: str, refusal: Refusal) -> None:
+def test_an_unusable_content_is_one_sentence(content: bytes, reason: str, rejection: Rejection) -> None:
     Path("secret").write_bytes(content)
-    message = refusal(REDIS_URL_FILE="secret")
+    message = rejection(REDIS_URL_FILE="secret")
     assert message == f"REDIS_URL_FILE can't be used: the file 'secret' {reason}."
 
 
@@ -91,22 +91,22 @@ def test_an_unusable_content_is_one_sentence(content: bytes, reason: str, refusa
         ("/" + "x" * 300, "can't be read (File name too long)"),
     ],
 )
-def test_an_unusable_path_is_one_sentence(path: str, reason: str, refusal: Refusal) -> None:
+def test_an_unusable_path_is_one_sentence(path: str, reason: str, rejection: Rejection) -> None:
     Path("link").symlink_to("missing")
-    assert refusal(MONGODB_URL_FILE=path) == f"MONGODB_URL_FILE can't be used: the file '{path}' {reason}."
+    assert rejection(MONGODB_URL_FILE=path) == f"MONGODB_URL_FILE can't be used: the file '{path}' {reason}."
 
 
 @pytest.mark.parametrize("secret", ["redis://:hush@host", "hush", "hu/sh+4711", "hush" * 2000])
-def test_a_secret_in_place_of_the_path_is_not_shown(secret: str, refusal: Refusal) -> None:
-    message = refusal(REDIS_URL_FILE=secret)
+def test_a_secret_in_place_of_the_path_is_not_shown(secret: str, rejection: Rejection) -> None:
+    message = rejection(REDIS_URL_FILE=secret)
     assert message.startswith("REDIS_URL_FILE can't be used: the file of that name ")
     assert "hu" not in message
 
 
-def test_a_named_pipe_without_a_writer_is_one_sentence(refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_pipe_without_a_writer_is_one_sentence(rejection: Rejection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "READ_TIMEOUT_S", 0.1)
     os.mkfifo("pipe")
-    message = refusal(REDIS_URL_FILE="pipe")
+    message = rejection(REDIS_URL_FILE="pipe")
     assert message.endswith("the file 'pipe' is a pipe to which no process writes all within 0.1 s.")
 
 
@@ -128,15 +128,15 @@ def test_a_secret_can_arrive_in_parts_through_a_pipe(monkeypatch: pytest.MonkeyP
     assert url.get_secret_value() == "redis://host"
 
 
-def test_a_value_and_a_file_are_refused(refusal: Refusal) -> None:
+def test_a_value_and_a_file_are_rejected(rejection: Rejection) -> None:
     Path(".env").write_text("REDIS_URL_FILE=secret\n")
     message = "REDIS_URL and REDIS_URL_FILE are both set: unset one of them."
-    assert refusal(REDIS_URL="redis://localhost") == message
+    assert rejection(REDIS_URL="redis://localhost") == message
 
 
-def test_the_content_is_validated_and_not_shown(refusal: Refusal) -> None:
+def test_the_content_is_validated_and_not_shown(rejection: Rejection) -> None:
     Path(FILE).write_text("hush\n")
-    assert refusal(REMOTION_WEBHOOK_SECRET_FILE=FILE) == (
+    assert rejection(REMOTION_WEBHOOK_SECRET_FILE=FILE) == (
         "REMOTION_WEBHOOK_SECRET is too short: 4 characters, at least 16 needed."
     )
 

@@ -7,7 +7,7 @@ import pytest
 from services.settings import FIELDS, variable
 from services.settings.groups import is_secret
 from services.settings.sentences import describe_number, sentence
-from tests.services.settings.conftest import Refusal
+from tests.services.settings.conftest import Rejection
 
 SECRET = "hush-4711"  # noqa: S105  # a value that must not be shown
 
@@ -63,8 +63,8 @@ SECRET = "hush-4711"  # noqa: S105  # a value that must not be shown
         ("REMOTION_BUCKET_NAME", "A", "is not valid: 'A'"),
     ],
 )
-def test_an_invalid_value_is_one_sentence(name: str, value: str, words: str, refusal: Refusal) -> None:
-    message = refusal(**{name: value})
+def test_an_invalid_value_is_one_sentence(name: str, value: str, words: str, rejection: Rejection) -> None:
+    message = rejection(**{name: value})
     assert message.startswith(f"{name} {words}")
     assert message.endswith(".")
     assert "\n" not in message
@@ -91,5 +91,5 @@ def test_no_kind_of_error_shows_a_secret_or_a_pattern(kind: str) -> None:
         assert (SECRET in words) is not is_secret(name)
 
 
-def test_a_long_value_is_shortened(refusal: Refusal) -> None:
-    assert len(refusal(RENDERCAST_PORT="9" * 100_000)) < 200
+def test_a_long_value_is_shortened(rejection: Rejection) -> None:
+    assert len(rejection(RENDERCAST_PORT="9" * 100_000)) < 200

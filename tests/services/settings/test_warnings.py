@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.settings import PLATFORM_VARIABLES, load_settings, setting_warnings, unknown_variables
-from tests.services.settings.conftest import Refusal
+from tests.services.settings.conftest import Rejection
 
 ALL_ADDRESSES = "0.0.0.0"  # noqa: S104  # not listened on
 SERVICE = {  # what Kubernetes sets for a Service `rendercast` with a port named `http`
@@ -60,13 +60,13 @@ def test_the_file_of_settings_counts_beside_a_service(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     "value", ["tcp://example.org:80", "tcp://10.0.0.1", "http://10.0.0.1:80", "tcp://10.0.0.1:80/", "10.0.0.1:80"]
 )
-def test_a_port_that_only_resembles_a_services_address_is_refused(value: str, refusal: Refusal) -> None:
-    assert refusal(RENDERCAST_PORT=value).startswith("RENDERCAST_PORT must be a whole number from 0 to 65535")
+def test_a_port_that_only_resembles_a_services_address_is_rejected(value: str, rejection: Rejection) -> None:
+    assert rejection(RENDERCAST_PORT=value).startswith("RENDERCAST_PORT must be a whole number from 0 to 65535")
 
 
-def test_a_services_address_in_the_file_is_refused(refusal: Refusal) -> None:
+def test_a_services_address_in_the_file_is_rejected(rejection: Rejection) -> None:
     Path(".env").write_text("RENDERCAST_PORT=tcp://10.0.0.1:8000\n")
-    assert refusal().startswith("RENDERCAST_PORT must be a whole number")
+    assert rejection().startswith("RENDERCAST_PORT must be a whole number")
 
 
 @pytest.mark.parametrize(

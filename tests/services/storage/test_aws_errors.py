@@ -58,7 +58,7 @@ def test_every_error_of_an_invocation_is_classified_by_whether_the_function_may_
 
 
 @pytest.mark.parametrize("code", ["KMSAccessDeniedException", "KMSInvalidStateException", "KMS.AccessDeniedException"])
-def test_an_invocation_refused_because_kms_throttles_may_succeed_later(code: str) -> None:
+def test_an_invocation_rejected_because_kms_throttles_may_succeed_later(code: str) -> None:
     detail = "KMS Exception: ThrottlingException KMS Message: Rate exceeded"
     assert error_from_response("Invoke", code=code, status=502, detail=detail).kind is AwsErrorKind.THROTTLED
 

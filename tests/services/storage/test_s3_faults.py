@@ -1,4 +1,4 @@
-"""A bucket that is unavailable, slow, missing or refuses requests, and uploads that are cancelled."""
+"""A bucket that is unavailable, slow, missing or rejects requests, and uploads that are cancelled."""
 
 import asyncio
 from collections.abc import Callable
@@ -50,13 +50,13 @@ async def test_an_unavailable_storage_is_not_the_operators_fault(
         (S3Fault.NOT_IMPLEMENTED, "REQUEST_REFUSED", "The output storage rejects a request"),
     ],
 )
-async def test_a_refused_upload_has_a_remedy(
+async def test_a_rejected_upload_has_a_remedy(
     bucket: Stored, faulty: FaultyS3, make_render: MakeRender, fault: S3Fault, code: str, words: str
 ) -> None:
     faulty.fail(fault, method="PUT", containing=".mp4")
-    with pytest.raises(NotStored) as refused:
+    with pytest.raises(NotStored) as rejected:
         await finish(bucket, make_render(), FakeClock())
-    failure = refused.value.failure
+    failure = rejected.value.failure
     assert (failure.code, failure.retryable) == (code, True)
     assert words in (failure.detail or "")
 
@@ -65,9 +65,9 @@ async def test_a_missing_bucket_has_a_remedy(s3_server: S3Server, tmp_path: Path
     access = replace(s3_access(s3_server.url), bucket="nothing-here")
     async with open_bucket(access, tmp_path, with_worker=False) as storage:
         storage.work_folder.mkdir()
-        with pytest.raises(NotStored) as refused:
+        with pytest.raises(NotStored) as rejected:
             await finish(Stored(storage=storage, fetch=fetch_url), make_render(), FakeClock())
-    assert "correct RENDERCAST_OUTPUT_BUCKET" in (refused.value.failure.detail or "")
+    assert "correct RENDERCAST_OUTPUT_BUCKET" in (rejected.value.failure.detail or "")
     with pytest.raises(StartupError, match=r"^The output storage can't be used \(the bucket nothing-here at http"):
         async with open_bucket(access, tmp_path):
             pass
@@ -169,7 +169,7 @@ async def test_a_render_that_is_deleted_during_its_upload_can_be_deleted_again(
     assert s3_server.keys(BUCKET, f"rendercast/{render.id}") == []
 
 
-async def test_a_poster_that_is_refused_is_left_out(bucket: Stored, faulty: FaultyS3, make_render: MakeRender) -> None:
+async def test_a_poster_that_is_rejected_is_left_out(bucket: Stored, faulty: FaultyS3, make_render: MakeRender) -> None:
     faulty.fail(S3Fault.ACCESS_DENIED, method="PUT", containing=".jpg")
     assert (await bucket.store(make_render())).poster_key is None
 

@@ -131,7 +131,7 @@ async def test_of_concurrent_first_catalogs_the_last_discovered_is_kept(catalogs
     assert await catalogs.get(SITE) == discovered[-1]
 
 
-async def test_the_largest_catalog_is_stored_and_a_larger_one_is_refused(catalogs: CatalogStore) -> None:
+async def test_the_largest_catalog_is_stored_and_a_larger_one_is_rejected(catalogs: CatalogStore) -> None:
     largest = catalog(padding=MAX_CATALOG_BYTES - 2_000)
     await catalogs.put(largest)
     with pytest.raises(StoreUnavailable, match=r"the limit is 12,000,000 bytes"):

@@ -16,7 +16,7 @@ from services.stores.mongo import MongoStore, open_mongo_store
 from services.stores.mongo_grouping import MAX_IDS, MAX_INSERTS, GroupedCalls
 from tests.conftest import MakeRender
 from tests.support.mongo_commands import SentCommands
-from tests.support.mongo_proxy import Command, Refuse, open_mongo_proxy, refusal
+from tests.support.mongo_proxy import Command, Reject, open_mongo_proxy, rejection
 from tests.support.mongo_server import connect_to_mongo
 from tests.support.stored_renders import ALL, added, window
 
@@ -171,8 +171,8 @@ async def test_an_insert_that_cannot_be_sent_is_an_error_of_its_own_caller(
     assert [getattr(result, "outcome", result) for result in results] == [AddOutcome.ADDED] * 2
 
 
-def refusing_one(command: Command) -> Mapping[str, Any] | None:
-    """Refuse the second of several inserts, as validation by the server would."""
+def rejecting_one(command: Command) -> Mapping[str, Any] | None:
+    """Reject the second of several inserts, as validation by the server would."""
     if "insert" not in command:
         return None
     error = {"index": 1, "code": 121, "errmsg": "Document failed validation"}
@@ -185,13 +185,13 @@ def with_a_late_majority(command: Command) -> Mapping[str, Any] | None:
     return {"ok": 1.0, "n": 3, "writeConcernError": error} if "insert" in command else None
 
 
-def refusing_all(command: Command) -> Mapping[str, Any] | None:
-    return refusal(189, "PrimarySteppedDown") if "insert" in command else None
+def rejecting_all(command: Command) -> Mapping[str, Any] | None:
+    return rejection(189, "PrimarySteppedDown") if "insert" in command else None
 
 
-@pytest.mark.parametrize(("respond", "failed"), [(refusing_one, 1), (with_a_late_majority, 3), (refusing_all, 3)])
+@pytest.mark.parametrize(("respond", "failed"), [(rejecting_one, 1), (with_a_late_majority, 3), (rejecting_all, 3)])
 async def test_each_caller_gets_the_error_of_its_own_insert(
-    mongo_url: str, make_render: MakeRender, respond: Refuse, failed: int
+    mongo_url: str, make_render: MakeRender, respond: Reject, failed: int
 ) -> None:
     renders = [make_render(owner=owner) for owner in ("ann", "bob", "eve")]
     is_ready = False

@@ -16,7 +16,7 @@ from services.stores.mongo import open_mongo_store
 from services.stores.mongo_connection import Database, maybe_await, new_client
 from services.stores.mongo_indexes import INDEXES, migrate, missing_indexes
 from tests.conftest import MakeRender
-from tests.support.mongo_proxy import Command, open_mongo_proxy, refusal
+from tests.support.mongo_proxy import Command, open_mongo_proxy, rejection
 from tests.support.mongo_server import connect_to_mongo
 from tests.support.stored_renders import window
 
@@ -95,13 +95,13 @@ def of_large_collections(command: Command) -> Mapping[str, Any] | None:
 
 def without_index_rights(command: Command) -> Mapping[str, Any] | None:
     if {"createIndexes", "dropIndexes", "collMod", "create"} & command.keys():
-        return refusal(13, "not authorized on rendercast to execute command")
+        return rejection(13, "not authorized on rendercast to execute command")
     return None
 
 
 def without_commit_quorum(command: Command) -> Mapping[str, Any] | None:
     if "commitQuorum" in command:
-        return refusal(40415, "BSON field 'createIndexes.commitQuorum' is an unknown field.")
+        return rejection(40415, "BSON field 'createIndexes.commitQuorum' is an unknown field.")
     return None
 
 
@@ -180,7 +180,7 @@ async def test_migrate_waits_again_after_a_lost_connection(mongo_url: str) -> No
     def stepping_down(command: Command) -> Mapping[str, Any] | None:
         if "createIndexes" in command and left[0]:
             left[0] -= 1
-            return refusal(11602, "InterruptedDueToReplStateChange")
+            return rejection(11602, "InterruptedDueToReplStateChange")
         return None
 
     async with open_mongo_proxy(mongo_url, stepping_down) as (url, _):

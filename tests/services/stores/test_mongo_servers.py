@@ -12,7 +12,7 @@ from services.ports import AddOutcome
 from services.stores.mongo import open_mongo_store
 from tests.conftest import MakeRender
 from tests.services.stores.test_sqlite import use_everything
-from tests.support.mongo_proxy import Command, open_mongo_proxy, refusal
+from tests.support.mongo_proxy import Command, open_mongo_proxy, rejection
 from tests.support.stored_renders import window
 
 pytestmark = pytest.mark.slow
@@ -21,13 +21,13 @@ pytestmark = pytest.mark.slow
 def without_retryable_writes(command: Command) -> Mapping[str, Any] | None:
     """Amazon DocumentDB before 8.0.2 answers so, according to its documentation."""
     if "txnNumber" in command and "autocommit" not in command:
-        return refusal(301, "Retryable writes are not supported")
+        return rejection(301, "Retryable writes are not supported")
     return None
 
 
 def without_transactions(command: Command) -> Mapping[str, Any] | None:
     if "startTransaction" in command:
-        return refusal(263, "Transactions are not supported")
+        return rejection(263, "Transactions are not supported")
     return None
 
 
@@ -35,7 +35,7 @@ def without_pipelines_in_updates(command: Command) -> Mapping[str, Any] | None:
     """Servers that know only update operators."""
     updates = [command.get("update"), *(update["u"] for update in command.get("updates", ()))]
     if any(isinstance(update, list) for update in updates):
-        return refusal(14, "An update must be a document")
+        return rejection(14, "An update must be a document")
     return None
 
 

@@ -72,12 +72,12 @@ async def test_a_returned_unit_is_repeated_if_the_server_reports_a_duplicate(
     """Instead of a conflict of transactions, as MongoDB does."""
     left = [{"index": 0, "code": 11000, "errmsg": "E11000 duplicate key"}]
 
-    def refuse_once(command: Command) -> Mapping[str, Any] | None:
+    def reject_once(command: Command) -> Mapping[str, Any] | None:
         if "insert" in command and "autocommit" in command and left:
             return {"ok": 1.0, "n": 0, "writeErrors": [left.pop()]}
         return None
 
-    async with open_mongo_proxy(mongo_url, refuse_once) as (url, _), open_mongo_store(AsyncMongoClient, url) as store:
+    async with open_mongo_proxy(mongo_url, reject_once) as (url, _), open_mongo_store(AsyncMongoClient, url) as store:
         await store.record(lifecycle.cancel(await added(store, make_render()), now=NOW))
         assert await store.quota_used(window()) == 0
     assert left == []

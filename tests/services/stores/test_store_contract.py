@@ -206,10 +206,10 @@ class TestRecord:
         await store.acquire(worker="w", lease=HOUR)
         running = launched(render)
         await store.record(running, worker="w")
-        refused = lifecycle.undo_launch(running, before=render, due_at=not_due())
-        assert await store.record(refused, worker="w")
+        rejected = lifecycle.undo_launch(running, before=render, due_at=not_due())
+        assert await store.record(rejected, worker="w")
         assert await store.acquire(worker="other", lease=HOUR) is None
-        due = copy_of(refused, revision=refused.revision + 1, due_at=NOW)
+        due = copy_of(rejected, revision=rejected.revision + 1, due_at=NOW)
         assert await store.record(due)
         assert await store.acquire(worker="other", lease=HOUR) == due
 
@@ -224,11 +224,11 @@ class TestRecord:
         never_ran, *started = [await added(store, make_render()) for _ in range(4)]
         await store.record(lifecycle.cancel(never_ran, now=NOW))
         assert await store.quota_used(window()) == 3
-        lost, refused, cancelled = [launched(render) for render in started]
-        for running in (lost, refused, cancelled):
+        lost, rejected, cancelled = [launched(render) for render in started]
+        for running in (lost, rejected, cancelled):
             await store.record(running)
         await store.record(lifecycle.cancel(cancelled, now=NOW))
-        await store.record(lifecycle.fail(refused, failure=USERS_FAILURE, now=NOW))
+        await store.record(lifecycle.fail(rejected, failure=USERS_FAILURE, now=NOW))
         assert await store.quota_used(window()) == 3
         await store.record(lifecycle.fail(lost, failure=FAILURE, now=NOW))
         assert await store.quota_used(window()) == 2

@@ -18,7 +18,7 @@ from tests.conftest import MakeRender
 from tests.support.fake_clock import START_OF_TIME
 
 NOW = START_OF_TIME
-REFUSED = DeliveryResult(status_code=503)
+REJECTED = DeliveryResult(status_code=503)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_message_fails_after_the_whole_schedule(message: WebhookMessage) -> No
     waits = []
     now = NOW
     while message.status is WebhookStatus.PENDING:
-        message = attempt(message, REFUSED, now=now)
+        message = attempt(message, REJECTED, now=now)
         if message.due_at is not None:
             waits.append((message.due_at - now).total_seconds())
             now = message.due_at

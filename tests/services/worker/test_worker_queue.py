@@ -1,4 +1,4 @@
-"""The worker when the backend refuses starts or has no capacity: queueing, backoff, quota."""
+"""The worker when the backend rejects starts or has no capacity: queueing, backoff, quota."""
 
 import random
 from datetime import timedelta
@@ -13,20 +13,20 @@ from tests.support.memory_store import MemoryStore
 from tests.support.worker_bench import MISCONFIGURED, OPTIONS, SLOW, Bench, SlowStarts
 
 
-async def test_a_refused_start_is_retried_and_does_not_count_as_an_attempt(bench: Bench) -> None:
-    bench.backend.refusals = 3
+async def test_a_rejected_start_is_retried_and_does_not_count_as_an_attempt(bench: Bench) -> None:
+    bench.backend.rejections = 3
     async with bench.working():
         render_id = await bench.start()
         waiting = await bench.get(render_id)
-        assert (waiting.status, waiting.attempt, waiting.refusals) == (RenderStatus.QUEUED, 0, 1)
+        assert (waiting.status, waiting.attempt, waiting.rejected_starts) == (RenderStatus.QUEUED, 0, 1)
         await bench.clock.advance(60)
         running = await bench.get(render_id)
-        assert (running.status, running.attempt, running.refusals) == (RenderStatus.RENDERING, 1, 3)
+        assert (running.status, running.attempt, running.rejected_starts) == (RenderStatus.RENDERING, 1, 3)
 
 
 @pytest.mark.slow
-async def test_a_render_that_is_always_refused_times_out_and_costs_no_quota(bench: Bench) -> None:
-    bench.backend.refusals = 1_000_000
+async def test_a_render_that_is_always_rejected_times_out_and_costs_no_quota(bench: Bench) -> None:
+    bench.backend.rejections = 1_000_000
     async with bench.working():
         render_id = await bench.start()
         await bench.clock.advance(OPTIONS.limits.queue_timeout.total_seconds() + 31)
@@ -45,29 +45,29 @@ async def test_an_impossible_start_fails_the_render_and_costs_no_quota(bench: Be
 
 
 async def test_no_renders_are_started_while_the_backend_has_no_capacity(bench: Bench) -> None:
-    bench.backend.refusals = 1
+    bench.backend.rejections = 1
     bench.backend.capacity = 1
     ids = [await bench.start() for _ in range(3)]
     async with bench.working():
         assert bench.backend.starts == []
         renders = [await bench.get(render_id) for render_id in ids]
         assert {render.status for render in renders} == {RenderStatus.QUEUED}
-        assert sorted(render.refusals for render in renders) == [0, 0, 1]
-        positions = sorted([(r.refusals == 0, await bench.renders.queue_position(r)) for r in renders])
-        assert positions == [(False, 1), (True, 1), (True, 2)]  # the refused one is next when its delay is over
+        assert sorted(render.rejected_starts for render in renders) == [0, 0, 1]
+        positions = sorted([(r.rejected_starts == 0, await bench.renders.queue_position(r)) for r in renders])
+        assert positions == [(False, 1), (True, 1), (True, 2)]  # the rejected one is next when its delay is over
         await bench.clock.advance(1)
         assert len(bench.backend.starts) == 1
     assert await bench.quota_used() == 3
 
 
 async def test_starts_on_a_backend_without_capacity_become_rarer(bench: Bench) -> None:
-    bench.backend.refusals = 1_000_000
+    bench.backend.rejections = 1_000_000
     for _ in range(10):
         await bench.start()
     async with bench.working():
         await bench.clock.advance(600)
-    refused = 1_000_000 - bench.backend.refusals
-    assert refused < 10 * 4 * 600 / 15  # capacity 4, one start each per pause; pauses reach 15 to 30 s
+    rejected = 1_000_000 - bench.backend.rejections
+    assert rejected < 10 * 4 * 600 / 15  # capacity 4, one start each per pause; pauses reach 15 to 30 s
 
 
 async def test_a_start_wakes_one_worker_with_capacity(bench: Bench) -> None:
@@ -144,7 +144,7 @@ async def test_an_account_with_low_concurrency_completes_every_render(
             await bench.clock.advance(1)
         renders = [await bench.get(render_id) for render_id in ids]
     assert {render.status for render in renders} == {RenderStatus.COMPLETE}
-    wasted = len(bench.backend.starts) + bench.backend.refused - len(ids)
+    wasted = len(bench.backend.starts) + bench.backend.rejected - len(ids)
     assert wasted < 3 * len(ids)
 
 
@@ -181,7 +181,7 @@ async def test_attempts_that_found_no_capacity_do_not_count_towards_max_attempts
 async def test_running_renders_are_acquired_while_the_backend_has_no_capacity(bench: Bench) -> None:
     async with bench.working(bench.worker("dead")):
         running_id = await bench.start()
-    bench.backend.refusals = 1_000_000
+    bench.backend.rejections = 1_000_000
     waiting = await bench.start()
     await bench.store.reacquire(worker="dead", lease=timedelta(seconds=100))
     async with bench.working():

@@ -3,7 +3,7 @@
 from rendercast.client.async_client import AsyncClient
 from rendercast.client.errors import (
     RendercastError,
-    RequestRefused,
+    RequestRejected,
     ServerUnreachable,
     Unauthenticated,
     UnexpectedResponse,
@@ -89,7 +89,7 @@ __all__ = [
     "RenderServiceNotConfigured",
     "RenderTokensNotConfigured",
     "RendercastError",
-    "RequestRefused",
+    "RequestRejected",
     "ServerUnreachable",
     "StartRenderInput",
     "StillOutputInput",

@@ -11,7 +11,7 @@ from rendercast.client import documents
 from rendercast.client.addresses import Token, read_address
 from rendercast.client.connection import Connection
 from rendercast.client.downloads import download
-from rendercast.client.errors import RequestRefused, UnexpectedResponse
+from rendercast.client.errors import RequestRejected, UnexpectedResponse
 from rendercast.client.inputs import (
     AnimationOptions,
     OutputInput,
@@ -46,7 +46,7 @@ class AsyncClient:
 
     Methods raise `RendercastError`. A request whose response was lost is repeated for `retry_timeout_s`, with the same
     idempotency key. `token` is a token, or a function that returns one, also asynchronously: it is called before
-    each request, and again when the server refuses the token. `transports` are those of `watch`, in the order in which
+    each request, and again when the server rejects the token. `transports` are those of `watch`, in the order in which
     they are tried.
     """
 
@@ -242,7 +242,7 @@ class AsyncClient:
         return read(BatchCancellation, await self._mutate(documents.CANCEL_BATCH, "CancelBatchSuccess", id=batch_id))
 
     async def check(self, renders: Sequence[StartRenderInput]) -> Sequence[InputPathProblem]:
-        """Return the problems for which `batch` would refuse these renders. Starts nothing."""
+        """Return the problems for which `batch` would reject these renders. Starts nothing."""
         found = await self._value(documents.CHECK, renders=renders)
         return tuple(read(InputPathProblem, each) for each in found)
 
@@ -250,7 +250,7 @@ class AsyncClient:
         """Return what the server can render, in its order. If all are too large for one response, read one by one."""
         try:
             found = await self._value(documents.COMPOSITIONS)
-        except RequestRefused as error:
+        except RequestRejected as error:
             if error.code != "LIMIT_EXCEEDED":
                 raise
             one_by_one = [await self.composition(each) for each in await self.composition_ids()]

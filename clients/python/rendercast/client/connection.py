@@ -10,7 +10,7 @@ import aiohttp
 
 from rendercast.client.addresses import Address, Token, read_token
 from rendercast.client.backoff import backoff_s
-from rendercast.client.errors import RequestRefused, ServerUnreachable, Unauthenticated
+from rendercast.client.errors import RequestRejected, ServerUnreachable, Unauthenticated
 from rendercast.client.http import new_session, unreachable
 from rendercast.client.reading import Json
 from rendercast.client.responses import data_of
@@ -50,7 +50,7 @@ class Connection:
 
     @property
     def can_renew_token(self) -> bool:
-        """Whether there may be another token when one was refused."""
+        """Whether there may be another token when one was rejected."""
         return callable(self._token)
 
     async def authorization(self) -> dict[str, str]:
@@ -70,14 +70,14 @@ class Connection:
         """Return the data of an operation. Raises `RendercastError`."""
         loop = asyncio.get_running_loop()
         content = _encoded(document, variables)
-        deadline, failures, was_refused = loop.time() + self._retry_timeout_s, 0, False
+        deadline, failures, was_rejected = loop.time() + self._retry_timeout_s, 0, False
         while True:
             try:
                 return data_of(await self._post(content))
             except Unauthenticated:
-                if was_refused or not self.can_renew_token:
+                if was_rejected or not self.can_renew_token:
                     raise
-                was_refused = True
+                was_rejected = True
                 continue
             except ServerUnreachable as error:
                 self.was_reached = self.was_reached or error.response_lost
@@ -124,6 +124,6 @@ def _encoded(document: str, variables: Mapping[str, object]) -> bytes:
     try:
         return json.dumps({"query": document, "variables": variables}, allow_nan=False).encode()
     except RecursionError as error:
-        raise RequestRefused("The props are nested too deeply.", code="NOT_SENT") from error
+        raise RequestRejected("The props are nested too deeply.", code="NOT_SENT") from error
     except ValueError as error:
-        raise RequestRefused(f"The input can't be sent as JSON: {error}.", code="NOT_SENT") from error
+        raise RequestRejected(f"The input can't be sent as JSON: {error}.", code="NOT_SENT") from error

@@ -4,7 +4,7 @@ RendercastError            every error of this package
 ├── ServerUnreachable      no server, or no usable response in time
 ├── UnexpectedResponse     a response that does not match Rendercast's schema
 ├── WatchTimedOut          the render or batch did not end in time
-├── RequestRefused         the server has refused the request: `code` is that of the GraphQL error
+├── RequestRejected         the server has rejected the request: `code` is that of the GraphQL error
 │   └── Unauthenticated    the token is missing, invalid or expired
 └── UserError              an error of the schema: `user_errors`
 """
@@ -48,15 +48,15 @@ class WatchTimedOut(RendercastError):
     code = "NOT_IN_TIME"
 
 
-class RequestRefused(RendercastError):
-    """The server has refused the request with a GraphQL error, such as FORBIDDEN, BAD_USER_INPUT or LIMIT_EXCEEDED."""
+class RequestRejected(RendercastError):
+    """The server has rejected the request with a GraphQL error, such as FORBIDDEN, BAD_USER_INPUT or LIMIT_EXCEEDED."""
 
     def __init__(self, message: str, *, code: str) -> None:
         self.code = code
         super().__init__(message)
 
 
-class Unauthenticated(RequestRefused):
+class Unauthenticated(RequestRejected):
     """The token is missing, invalid or expired."""
 
     def __init__(self, message: str) -> None:

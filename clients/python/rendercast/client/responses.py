@@ -4,7 +4,7 @@ from typing import Any
 
 from rendercast.client.errors import (
     RendercastError,
-    RequestRefused,
+    RequestRejected,
     ServerUnreachable,
     Unauthenticated,
     UnexpectedResponse,
@@ -44,4 +44,4 @@ def graphql_error(errors: Any) -> RendercastError:
         return Unauthenticated(message)
     if code in RETRYABLE_CODES:
         return ServerUnreachable(message, code=code, response_lost=True)
-    return RequestRefused(message, code=code)
+    return RequestRejected(message, code=code)

@@ -11,7 +11,7 @@ RENDER = "render { ...Render }"
 
 
 class UserError(RendercastError):
-    """The request was refused for a reason that the user can act on.
+    """The request was rejected for a reason that the user can act on.
 
     `code` is the name of the type in upper snake case, such as RENDER_QUOTA_EXCEEDED. `raw` is the object from the
     response. Types that a newer server has and this package lacks are `UserError`s.

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from rendercast.client.backoff import backoff_s
 from rendercast.client.connection import NOT_RENDERCAST, Connection
 from rendercast.client.documents import Watched
-from rendercast.client.errors import RequestRefused, ServerUnreachable, Unauthenticated, WatchTimedOut
+from rendercast.client.errors import RequestRejected, ServerUnreachable, Unauthenticated, WatchTimedOut
 from rendercast.client.events import event_values
 from rendercast.client.http import CONNECT_TIMEOUT_S
 from rendercast.client.reading import read
@@ -48,9 +48,9 @@ class Watching:
     async def watch(self, watched: Watched[State], watched_id: str, *, timeout_s: float) -> AsyncGenerator[State, None]:
         """Yield the present state, then each newer one, until one is final.
 
-        Connects again after a lost connection or an error in the server. Raises `ServerUnreachable` or `RequestRefused`
-        after `RECONNECT_TIMEOUT_S` without success, `WatchTimedOut` after `timeout_s`, and `watched.not_found`, also if
-        it is deleted.
+        Connects again after a lost connection or an error in the server. Raises `ServerUnreachable` or
+        `RequestRejected` after `RECONNECT_TIMEOUT_S` without success, `WatchTimedOut` after `timeout_s`, and
+        `watched.not_found`, also if it is deleted.
         """
         end = asyncio.get_running_loop().time() + timeout_s
         newest: State | None = None
@@ -96,20 +96,20 @@ class Watching:
     async def _reconnecting(self, watched: Watched[Any], watched_id: str) -> AsyncGenerator[Any, None]:
         """Yield the states of one connection after the other."""
         loop = asyncio.get_running_loop()
-        failures, deadline, was_refused = 0, 0.0, False
+        failures, deadline, was_rejected = 0, 0.0, False
         while True:
             try:
                 async with aclosing(self.values(watched, watched_id)) as values:
                     async for value in values:
-                        failures, was_refused = 0, False
+                        failures, was_rejected = 0, False
                         self._connection.was_reached = True
                         yield value
             except Unauthenticated:
-                if was_refused or not self._connection.can_renew_token:
+                if was_rejected or not self._connection.can_renew_token:
                     raise
-                was_refused = True
+                was_rejected = True
                 continue
-            except (RequestRefused, ServerUnreachable) as error:
+            except (RequestRejected, ServerUnreachable) as error:
                 if error.code == "NOT_FOUND":
                     raise watched.missing_error() from None
                 if self._is_permanent(error) or (failures and loop.time() > deadline):
@@ -119,9 +119,9 @@ class Watching:
                 deadline = loop.time() + RECONNECT_TIMEOUT_S
             await asyncio.sleep(backoff_s(failures))
 
-    def _is_permanent(self, error: RequestRefused | ServerUnreachable) -> bool:
+    def _is_permanent(self, error: RequestRejected | ServerUnreachable) -> bool:
         """Return whether the next connection would end with the same error."""
-        if isinstance(error, RequestRefused):
+        if isinstance(error, RequestRejected):
             return error.code != "INTERNAL"
         return error.code == NOT_RENDERCAST or not (self._connection.was_reached or error.response_lost)
 

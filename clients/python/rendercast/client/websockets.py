@@ -16,7 +16,7 @@ import aiohttp
 from rendercast.client.connection import Connection
 from rendercast.client.errors import (
     RendercastError,
-    RequestRefused,
+    RequestRejected,
     ServerUnreachable,
     Unauthenticated,
     UnexpectedResponse,
@@ -68,7 +68,7 @@ class WebSockets:
                 if message["type"] == "next":
                     yield root_value(data_of(message["payload"]))
                 else:
-                    raise self._refusal(message, socket)
+                    raise self._rejection(message, socket)
         except (KeyError, TypeError, ValueError) as error:
             raise UnexpectedResponse(error) from error
         finally:
@@ -129,7 +129,7 @@ class WebSockets:
             if message["type"] == CLOSED:
                 raise self._error(message)
 
-    def _refusal(self, message: Json, socket: "_Socket") -> Exception:
+    def _rejection(self, message: Json, socket: "_Socket") -> Exception:
         """Return the exception for a message that ends a subscription of this WebSocket."""
         error = self._error(message)
         if error.code != LIMIT_EXCEEDED:
@@ -147,7 +147,7 @@ class WebSockets:
         if code in UNAUTHENTICATED_CLOSE_CODES:
             return Unauthenticated(reason or "Sign in to do this.")
         if code in PERMANENT_CLOSE_CODES:
-            return RequestRefused(f"{name} rejected the subscription: {reason} ({code}).", code="REFUSED")
+            return RequestRejected(f"{name} rejected the subscription: {reason} ({code}).", code="REJECTED")
         return ServerUnreachable(f"The connection to {name} was lost.", response_lost=True)
 
 

@@ -89,7 +89,7 @@ async def test_polling_costs_no_invocation_and_no_body_while_nothing_changes(far
         (Fault.CRASHED_LATE, StartUncertain),
         (Fault.DROPPED, StartUncertain),
         (Fault.UNLOADABLE, StartImpossible),
-        (Fault.REFUSED, StartImpossible),
+        (Fault.REJECTED, StartImpossible),
         (Fault.ACCESS_DENIED, StartImpossible),
         (Fault.EXPIRED_TOKEN, StartImpossible),
     ],
@@ -120,12 +120,12 @@ async def test_a_start_without_a_response_is_sent_once_and_may_run(farm: Farm, l
 async def test_an_error_of_s3_during_a_start_may_follow_the_launch(
     backend: LambdaBackend, farm: Farm, launched: Launched, message: str, kind: type[Exception]
 ) -> None:
-    farm.function.fault(Fault.REFUSED, message=message)
+    farm.function.fault(Fault.REJECTED, message=message)
     with pytest.raises(kind):
         await backend.start(launched())
 
 
-async def test_a_refused_connection_refuses_the_start(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
+async def test_a_rejected_connection_rejects_the_start(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
     farm.function.go_offline()
     with pytest.raises(StartRejected):
         await backend.start(launched())
@@ -219,7 +219,7 @@ async def test_a_function_of_unknown_memory_is_invoked_for_progress(farm: Farm, 
         farm.function.use_scenario_next(Scenario.BROWSER_CRASH)
         assert (await until(backend, await start_attempt(backend, launched()), AttemptFailed)).failure.retryable
         render = await start_attempt(backend, launched())
-        for fault in (Fault.THROTTLED, Fault.SERVICE_ERROR, Fault.CRASHED, Fault.DROPPED, Fault.REFUSED):
+        for fault in (Fault.THROTTLED, Fault.SERVICE_ERROR, Fault.CRASHED, Fault.DROPPED, Fault.REJECTED):
             farm.function.fault(fault, kind="status")
             with pytest.raises(BackendUnavailable):
                 await backend.observe(render)

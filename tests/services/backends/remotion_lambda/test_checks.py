@@ -24,11 +24,11 @@ SITE = f"https://{BUCKET}.s3.us-east-1.amazonaws.com/sites/x/index.html"
 DEPLOYED: dict[str, object] = {"remotion_lambda_function_name": FUNCTION, "remotion_serve_url": SITE}
 
 
-async def refused(farm: Farm, **changes: object) -> str:
-    with pytest.raises(StartupError) as refused:
+async def rejected(farm: Farm, **changes: object) -> str:
+    with pytest.raises(StartupError) as rejected:
         async with farm.open(**changes):  # type: ignore[arg-type]
             pass
-    return str(refused.value)
+    return str(rejected.value)
 
 
 async def test_a_deployment_is_checked_once(farm: Farm) -> None:
@@ -53,14 +53,14 @@ async def test_a_throttled_function_does_not_prevent_the_start(farm: Farm) -> No
     async with farm.open():
         pass
     farm.function.fault(Fault.THROTTLED, kind="info")
-    assert "can't be reached" in await refused(farm, function=None, version="")
+    assert "can't be reached" in await rejected(farm, function=None, version="")
 
 
 async def test_missing_resources_are_reported_with_their_setting(farm: Farm) -> None:
-    assert "REMOTION_LAMBDA_FUNCTION_NAME" in await refused(farm, function_name="remotion-render-none")
-    assert "REMOTION_BUCKET_NAME" in await refused(farm, bucket="remotionlambda-useast1-none")
-    assert "REMOTION_SERVE_URL returns 404" in await refused(farm, serve_url=f"{farm.bucket.url}/{BUCKET}/none")
-    assert "REMOTION_VERSION" in await refused(farm, version="4.0.1")
+    assert "REMOTION_LAMBDA_FUNCTION_NAME" in await rejected(farm, function_name="remotion-render-none")
+    assert "REMOTION_BUCKET_NAME" in await rejected(farm, bucket="remotionlambda-useast1-none")
+    assert "REMOTION_SERVE_URL returns 404" in await rejected(farm, serve_url=f"{farm.bucket.url}/{BUCKET}/none")
+    assert "REMOTION_VERSION" in await rejected(farm, version="4.0.1")
 
 
 async def test_a_reachable_or_unreachable_site_does_not_prevent_the_start(
@@ -92,22 +92,22 @@ async def _page(_: web.Request) -> web.Response:
         (Fault.EXPIRED_TOKEN, "REMOTION_AWS_ACCESS_KEY_ID"),
         (Fault.SERVICE_ERROR, "can't be reached"),
         (Fault.CRASHED, "does not report its version"),
-        (Fault.REFUSED, "does not report its version"),
+        (Fault.REJECTED, "does not report its version"),
     ],
 )
 async def test_a_failed_version_request_is_reported_with_its_reason(farm: Farm, fault: Fault, sentence: str) -> None:
     farm.function.fault(fault, kind="info")
-    assert sentence in await refused(farm)
+    assert sentence in await rejected(farm)
 
 
 async def test_a_missing_permission_of_storage_is_reported(farm: Farm) -> None:
     farm.storage.fail(S3Fault.ACCESS_DENIED)
-    assert "s3:ListBucket" in await refused(farm)
+    assert "s3:ListBucket" in await rejected(farm)
 
 
-async def test_a_bucket_that_refuses_the_acl_of_videos_is_reported_with_its_setting(farm: Farm) -> None:
+async def test_a_bucket_that_rejects_the_acl_of_videos_is_reported_with_its_setting(farm: Farm) -> None:
     farm.disable_acls()
-    assert "set REMOTION_PRIVACY=no-acl" in await refused(farm)
+    assert "set REMOTION_PRIVACY=no-acl" in await rejected(farm)
     async with farm.open(privacy="no-acl"):
         pass
 
@@ -143,7 +143,7 @@ async def test_the_test_object_of_a_start_is_deleted_or_replaced_by_the_next(
 async def test_a_rejection_without_a_reason_is_reported_with_all_possible_causes(farm: Farm) -> None:
     """A response to HEAD has no body."""
     farm.storage.fail(S3Fault.EXPIRED_TOKEN, method="HEAD")
-    sentence = await refused(farm)
+    sentence = await rejected(farm)
     assert "REMOTION_AWS_ACCESS_KEY_ID" in sentence
     assert "REMOTION_AWS_REGION" in sentence
 
@@ -152,12 +152,12 @@ async def test_a_region_that_does_not_exist_is_reported_with_its_setting(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", "http://lambda.mars-1.invalid")
-    assert "REMOTION_AWS_REGION" in await refused(farm)
+    assert "REMOTION_AWS_REGION" in await rejected(farm)
 
 
 async def test_an_unreachable_function_is_reported_with_its_host(farm: Farm) -> None:
     farm.function.go_offline()
-    assert farm.function.url in await refused(farm)
+    assert farm.function.url in await rejected(farm)
 
 
 async def test_missing_credentials_are_reported_with_their_setting(
@@ -168,7 +168,7 @@ async def test_missing_credentials_are_reported_with_their_setting(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    assert "REMOTION_AWS_ACCESS_KEY_ID" in await refused(farm, access=AwsAccess(region="us-east-1"))
+    assert "REMOTION_AWS_ACCESS_KEY_ID" in await rejected(farm, access=AwsAccess(region="us-east-1"))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_a_missing_setting_is_named(settings: dict[str, object], variable: str) 
 
 
 @pytest.mark.parametrize("name", ["remotion_aws_access_key_id", "remotion_aws_secret_access_key"])
-def test_half_a_key_is_refused(name: str) -> None:
+def test_half_a_key_is_rejected(name: str) -> None:
     with pytest.raises(StartupError, match="belong together"):
         read_deployment(load_settings(**DEPLOYED, **{name: "half"}).remotion, NO_OUTPUTS)
 

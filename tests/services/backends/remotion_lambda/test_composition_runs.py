@@ -84,9 +84,9 @@ async def test_a_video_that_turns_out_too_long_is_stopped_and_costs_no_quota(run
 
 
 async def test_wrong_props_start_nothing(run: Run) -> None:
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as rejected:
         await run.start_composition("Promo", {"title": "", "scenes": [{"text": "a"}]})
-    assert {problem.path for problem in refused.value.problems} == {
+    assert {problem.path for problem in rejected.value.problems} == {
         "/composition/props/title",
         "/composition/props/scenes/0/seconds",
     }

@@ -56,12 +56,12 @@ async def test_without_both_the_version_is_the_hash_of_the_index(farm: Farm) -> 
         assert await backend.site_version() == hashlib.sha256(PAGE.encode()).hexdigest()
 
 
-async def test_a_site_that_refuses_head_is_requested_with_get(farm: Farm) -> None:
-    async with site(farm, GET=respond(ETag='"abc"'), HEAD=refuse) as backend:
+async def test_a_site_that_rejects_head_is_requested_with_get(farm: Farm) -> None:
+    async with site(farm, GET=respond(ETag='"abc"'), HEAD=reject) as backend:
         assert await backend.site_version() == '"abc"'
 
 
-async def refuse(_: web.Request) -> web.Response:
+async def reject(_: web.Request) -> web.Response:
     return web.Response(status=405)
 
 

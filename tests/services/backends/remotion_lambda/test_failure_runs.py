@@ -52,7 +52,7 @@ async def test_a_render_completes(run: Run) -> None:
 async def test_a_throttled_start_is_sent_again_later(run: Run) -> None:
     run.farm.function.fault(Fault.THROTTLED, times=3)
     done = await run.end(await run.start())
-    assert (done.status, done.attempt, done.refusals) == (RenderStatus.COMPLETE, 1, 3)
+    assert (done.status, done.attempt, done.rejected_starts) == (RenderStatus.COMPLETE, 1, 3)
     assert len(run.farm.function.renders) == 1
     assert await run.quota_used() == 1
 
@@ -60,7 +60,7 @@ async def test_a_throttled_start_is_sent_again_later(run: Run) -> None:
 async def test_an_unreachable_function_keeps_renders_queued(run: Run) -> None:
     run.farm.function.go_offline()
     render_id = await run.start()
-    await run.until(render_id, lambda render: render.refusals >= 2)
+    await run.until(render_id, lambda render: render.rejected_starts >= 2)
     run.farm.function.go_online()
     done = await run.end(render_id)
     assert (done.status, done.attempt) == (RenderStatus.COMPLETE, 1)
@@ -131,7 +131,7 @@ async def test_final_failures_fail_at_once_and_cost_quota_only_if_the_user_cause
     assert await run.quota_used() == quota_used
 
 
-async def test_a_bucket_that_refuses_acls_fails_with_the_setting_in_the_log_only(
+async def test_a_bucket_that_rejects_acls_fails_with_the_setting_in_the_log_only(
     run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     run.farm.function.acls_disabled = True

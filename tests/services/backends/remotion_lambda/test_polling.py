@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 TOKEN = "THE-SESSION-TOKEN"  # noqa: S105
 TIMEOUT_S = 120 + 21  # the function's timeout and the grace period after it
-REFUSAL = f"<Error><Code>InvalidToken</Code><Message>It is malformed.</Message><Token-0>{TOKEN}</Token-0></Error>"
+REJECTION = f"<Error><Code>InvalidToken</Code><Message>It is malformed.</Message><Token-0>{TOKEN}</Token-0></Error>"
 
 Launched = Callable[..., Render]
 
@@ -115,7 +115,7 @@ async def test_the_error_for_an_invalid_response_contains_no_url(
 async def test_the_error_for_a_rejection_contains_its_code_and_message_only(
     storage: ScriptedStorage, running: Render, caplog: pytest.LogCaptureFixture
 ) -> None:
-    storage.status, storage.body = 400, REFUSAL.encode()
+    storage.status, storage.body = 400, REJECTION.encode()
     error = await observe_error(running)
     assert str(error).startswith("The AWS credentials are wrong or have expired: renew REMOTION_AWS_ACCESS_KEY_ID ")
     assert str(error).endswith(" (GetObject: InvalidToken: It is malformed.)")

@@ -50,10 +50,10 @@ def test_the_region_is_that_of_the_settings_or_of_the_aws_sdks(monkeypatch: pyte
         ("x\ny", "us-east-1"),
     ],
 )
-def test_a_region_that_does_not_exist_is_refused_with_the_nearest_names(name: str, nearest: str) -> None:
-    with pytest.raises(StartupError) as refused:
+def test_a_region_that_does_not_exist_is_rejected_with_the_nearest_names(name: str, nearest: str) -> None:
+    with pytest.raises(StartupError) as rejected:
         read_region(name)
-    sentence = str(refused.value)
+    sentence = str(rejected.value)
     assert sentence.startswith(f"REMOTION_AWS_REGION is {name!r}, which is not an AWS region; the nearest names are ")
     assert nearest in sentence
     assert "\n" not in sentence
@@ -122,10 +122,10 @@ def deployment_region(**values: object) -> str:
     return read_deployment(load_settings(**given).remotion, NO_OUTPUTS).access.region
 
 
-def test_a_bucket_in_another_region_is_refused() -> None:
-    with pytest.raises(StartupError) as refused:
+def test_a_bucket_in_another_region_is_rejected() -> None:
+    with pytest.raises(StartupError) as rejected:
         deployment_region()
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         "REMOTION_SERVE_URL is in the region eu-central-1, but the default region is us-east-1: set "
         "REMOTION_AWS_REGION to eu-central-1, or correct REMOTION_SERVE_URL."
     )
@@ -147,7 +147,7 @@ def test_the_region_of_a_site_is_read_from_every_form_of_its_host(host: str) -> 
         deployment_region(remotion_serve_url=url, remotion_aws_region="cn-north-1", remotion_bucket_name=None)
 
 
-def test_a_function_in_another_region_is_refused() -> None:
+def test_a_function_in_another_region_is_rejected() -> None:
     arn = f"arn:aws:lambda:ap-east-1:123456789012:function:{FUNCTION}"
     with pytest.raises(StartupError, match="REMOTION_LAMBDA_FUNCTION_NAME is in the region ap-east-1"):
         deployment_region(remotion_lambda_function_name=arn, remotion_aws_region="eu-central-1")

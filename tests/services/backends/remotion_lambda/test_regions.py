@@ -60,13 +60,13 @@ async def test_a_render_starts_is_polled_and_can_be_downloaded(
 
 
 @pytest.mark.parametrize("bucket_region", ["eu-central-1", "ap-east-1"])
-async def test_a_bucket_in_another_region_than_the_function_is_refused_at_the_start(
+async def test_a_bucket_in_another_region_than_the_function_is_rejected_at_the_start(
     bucket_region: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_region("us-east-1", tmp_path, monkeypatch) as (farm, hosts):
         hosts.s3.buckets[BUCKET] = bucket_region
-        with pytest.raises(StartupError) as refused:
+        with pytest.raises(StartupError) as rejected:
             async with farm.open():
                 pass
-    assert f"The bucket {BUCKET} is in {bucket_region}, not in the function's region us-east-1" in str(refused.value)
-    assert "REMOTION_AWS_REGION" in str(refused.value)
+    assert f"The bucket {BUCKET} is in {bucket_region}, not in the function's region us-east-1" in str(rejected.value)
+    assert "REMOTION_AWS_REGION" in str(rejected.value)

@@ -83,8 +83,8 @@ async def test_an_error_of_the_function_fails_the_attempt(
     [
         (Fault.CRASHED, "RequestId: 1 Error: Runtime exited with error: signal: killed", "RENDERER_CRASHED"),
         (Fault.CRASHED, "2026-01-01 Task timed out after 120.01 seconds", "RENDER_TIMEOUT"),
-        (Fault.REFUSED, "Rate Exceeded.", "RENDERER_BUSY"),
-        (Fault.REFUSED, "Target closed.", "RENDERER_CRASHED"),
+        (Fault.REJECTED, "Rate Exceeded.", "RENDERER_BUSY"),
+        (Fault.REJECTED, "Target closed.", "RENDERER_CRASHED"),
     ],
 )
 async def test_a_failure_that_may_not_repeat_is_an_attempt(

@@ -156,7 +156,7 @@ async def test_a_video_that_replaced_the_fence_of_an_earlier_attempt_is_found(
 
 
 @pytest.mark.parametrize("fault", [S3Fault.ACCESS_DENIED, S3Fault.NOT_IMPLEMENTED])
-async def test_if_the_fence_is_refused_the_video_decides(
+async def test_if_the_fence_is_rejected_the_video_decides(
     backend: LambdaBackend, farm: Farm, launched: Launched, caplog: pytest.LogCaptureFixture, fault: S3Fault
 ) -> None:
     finished = await start_attempt(backend, launched())
@@ -169,7 +169,7 @@ async def test_if_the_fence_is_refused_the_video_decides(
     assert isinstance(await backend.stop(finished), AttemptFinished)
 
 
-async def test_an_attempt_is_fenced_even_if_its_cancel_request_is_refused(
+async def test_an_attempt_is_fenced_even_if_its_cancel_request_is_rejected(
     backend: LambdaBackend, farm: Farm, launched: Launched, caplog: pytest.LogCaptureFixture
 ) -> None:
     farm.function.use_scenario_next(Scenario.CHUNK_HANGS)

@@ -77,7 +77,7 @@ async def test_node_is_required(programs: Path) -> None:
         ("echo 'no such library' >&2; exit 127", "^Node does not start: no such library"),
     ],
 )
-async def test_a_node_that_is_too_old_or_broken_is_refused(programs: Path, script: str, message: str) -> None:
+async def test_a_node_that_is_too_old_or_broken_is_rejected(programs: Path, script: str, message: str) -> None:
     make_program(programs / "node", script)
     with pytest.raises(StartupError, match=message):
         await find_node()

@@ -102,7 +102,7 @@ def test_a_missing_package_is_named_with_the_remedy(folder: Path, package: str, 
 
 
 @pytest.mark.parametrize("version", ["4.0.300", "3.3.102", "latest"])
-def test_an_old_version_is_refused(tmp_path: Path, version: str) -> None:
+def test_an_old_version_is_rejected(tmp_path: Path, version: str) -> None:
     with pytest.raises(StartupError, match=f"has Remotion {version}, but 4.0.301 or newer is needed"):
         find_packages(make_empty_project(tmp_path, version=version))
 

@@ -227,9 +227,9 @@ async def test_the_version_of_the_site_changes_with_the_size(text_backend: TextB
 
 async def test_a_render_without_an_animation_is_not_started(text_backend: TextBackend, make_render: MakeRender) -> None:
     render = launch(make_render(props=None, composition_id="Promo", input_props="{}"))
-    with pytest.raises(StartImpossible) as refused:
+    with pytest.raises(StartImpossible) as rejected:
         await text_backend.start(render)
-    assert (refused.value.failure.code, refused.value.failure.retryable) == ("COMPOSITION_NOT_FOUND", False)
+    assert (rejected.value.failure.code, rejected.value.failure.retryable) == ("COMPOSITION_NOT_FOUND", False)
     assert await text_backend.observe(render) == AttemptMissing()
     assert text_backend.time_limit(render) > timedelta(seconds=60)
 

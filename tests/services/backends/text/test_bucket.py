@@ -1,4 +1,4 @@
-"""The text renderer with a bucket: while an output is uploaded, and if the bucket refuses it."""
+"""The text renderer with a bucket: while an output is uploaded, and if the bucket rejects it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -81,7 +81,7 @@ async def test_stopping_during_the_upload_stores_nothing(
     assert list(backend.storage.work_folder.iterdir()) == []
 
 
-async def test_a_refused_upload_fails_the_attempt_with_the_remedy(
+async def test_a_rejected_upload_fails_the_attempt_with_the_remedy(
     backend: TextBackend, faulty: FaultyS3, render: Render
 ) -> None:
     faulty.fail(S3Fault.ACCESS_DENIED, method="PUT", containing=".mp4")

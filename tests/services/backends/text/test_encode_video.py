@@ -159,7 +159,7 @@ def test_a_file_that_can_not_be_written_raises_os_error(tmp_path: Path) -> None:
         open_encoder(tmp_path / "missing" / "video.part")
 
 
-def test_a_size_that_the_encoder_refuses_is_no_error_of_the_file(tmp_path: Path) -> None:
+def test_a_size_that_the_encoder_rejects_is_no_error_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(av.FFmpegError) as raised:
         open_encoder_of(OutputOptions(format=OutputFormat.H265), tmp_path / "video.part", width=8192, height=16)
     assert not isinstance(raised.value, OSError)

@@ -70,10 +70,10 @@ def test_a_file_that_is_no_font_is_named_in_one_sentence(tmp_path: Path, make: o
     assert callable(make)
     path = tmp_path / "font.ttf"
     make(path)
-    with pytest.raises(StartupError) as refused:
+    with pytest.raises(StartupError) as rejected:
         read_font_folder(tmp_path)
-    assert str(refused.value).startswith(f"The file {path} in RENDERCAST_FONTS_DIR {reason}.")
-    assert "\n" not in str(refused.value)
+    assert str(rejected.value).startswith(f"The file {path} in RENDERCAST_FONTS_DIR {reason}.")
+    assert "\n" not in str(rejected.value)
 
 
 def test_a_web_font_is_named(tmp_path: Path) -> None:

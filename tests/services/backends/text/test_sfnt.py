@@ -53,7 +53,7 @@ def test_a_font_with_colours_is_known_as_such(known: FontFace) -> None:
         (EMOJI.read_bytes()[:20_000], "is damaged"),
     ],
 )
-def test_another_file_is_refused_with_the_reason(tmp_path: Path, content: bytes, message: str) -> None:
+def test_another_file_is_rejected_with_the_reason(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "font.ttf"
     path.write_bytes(content)
     with pytest.raises(NotAFont, match=message):

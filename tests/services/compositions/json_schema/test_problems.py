@@ -230,7 +230,7 @@ def test_look_around_is_enforced() -> None:
 
 
 @pytest.mark.parametrize("pattern", [r"^(a|a)*\1b$", r"^(?=((a|aa)+)\1$)a"])
-def test_a_text_that_takes_too_many_steps_is_refused(pattern: str) -> None:
+def test_a_text_that_takes_too_many_steps_is_rejected(pattern: str) -> None:
     assert found({"items": {"pattern": pattern}}, ["a" * 31 + "!"] * 8_000)[0] == ("/0", TOO_SLOW)
 
 
@@ -247,6 +247,6 @@ def test_a_pattern_that_cannot_be_compiled_is_logged_once_and_not_enforced(
     assert (record.levelno, "the schema of a test" in record.message) == (logging.WARNING, True)
 
 
-def test_keys_of_a_pattern_that_cannot_be_compiled_are_not_refused() -> None:
+def test_keys_of_a_pattern_that_cannot_be_compiled_are_not_rejected() -> None:
     schema = {"properties": {"a": TEXT}, "patternProperties": {"^(x": TEXT, "^y": TEXT}, "additionalProperties": False}
     assert found(schema, {"a": 1, "x": 1, "y": 1}) == [("/a", "Give a text."), ("/y", "Give a text.")]

@@ -15,7 +15,7 @@ from tests.support.api_client import GET, TEST_TIMEOUT_S, open_client
 DATA_FILE = ".rendercast/rendercast.sqlite3"
 
 
-def refusal(folder: Path, *arguments: str, **settings: object) -> str:
+def rejection(folder: Path, *arguments: str, **settings: object) -> str:
     """Return the error of a start that fails, which is one line."""
     process = spawn(folder, "dev", "--port", "0", *arguments, **settings)
     try:
@@ -72,7 +72,7 @@ async def test_a_data_file_from_a_newer_version_is_not_changed(folder: Path, ren
         (version,) = database.execute("PRAGMA user_version").fetchone()
         database.execute("PRAGMA user_version = 99")
     database.close()
-    assert "newer version" in refusal(folder)
+    assert "newer version" in rejection(folder)
     with sqlite3.connect(folder / DATA_FILE) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (99,)
         database.execute(f"PRAGMA user_version = {version}")
@@ -83,15 +83,15 @@ async def test_a_data_file_from_a_newer_version_is_not_changed(folder: Path, ren
 
 def test_a_file_that_is_no_data_file_is_not_changed(folder: Path) -> None:
     (folder / DATA_FILE).write_bytes(b"My diary. " * 1000)
-    assert DATA_FILE in refusal(folder)
+    assert DATA_FILE in rejection(folder)
     assert (folder / DATA_FILE).read_bytes() == b"My diary. " * 1000
 
 
-async def test_a_second_process_on_the_same_data_is_refused(folder: Path, render_id: str) -> None:
+async def test_a_second_process_on_the_same_data_is_rejected(folder: Path, render_id: str) -> None:
     first = Rendercast(folder)
     try:
         (folder / "stderr").rename(folder / "stderr of the first")
-        assert "in use by another Rendercast" in refusal(folder)
+        assert "in use by another Rendercast" in rejection(folder)
         async with open_client(first.url) as client:
             assert (await client.execute(GET, id=render_id))["status"] == "COMPLETE"
             assert (await client.start(text=""))["__typename"] == "InvalidAnimation"
@@ -103,14 +103,14 @@ async def test_a_second_process_on_the_same_data_is_refused(folder: Path, render
 def test_a_busy_port_is_named_and_no_data_is_created(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        assert f"127.0.0.1:{port}" in refusal(tmp_path, "--port", str(port))
+        assert f"127.0.0.1:{port}" in rejection(tmp_path, "--port", str(port))
     assert [path.name for path in tmp_path.iterdir()] == ["stderr"]
 
 
 @pytest.mark.parametrize("path", ["a file", "/proc/nowhere"])
 def test_a_data_folder_that_cant_be_written_is_named(tmp_path: Path, path: str) -> None:
     (tmp_path / "a file").write_text("mine")
-    assert path in refusal(tmp_path, data_dir=path)
+    assert path in rejection(tmp_path, data_dir=path)
     assert (tmp_path / "a file").read_text() == "mine"
 
 
@@ -122,13 +122,13 @@ def test_a_path_of_the_wrong_type_is_named(tmp_path: Path, name: str) -> None:
         (data / name).write_text("mine")
     else:
         (data / name).mkdir()
-    assert name in refusal(tmp_path)
+    assert name in rejection(tmp_path)
 
 
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
-    error = refusal(tmp_path, quota_limit="abc")
+    error = rejection(tmp_path, quota_limit="abc")
     assert error.startswith("RENDERCAST_QUOTA_LIMIT must be a whole number")
 
 
-def test_an_address_that_is_not_loopback_is_refused(tmp_path: Path) -> None:
-    assert "0.0.0.0 is not loopback" in refusal(tmp_path, "--host", "0.0.0.0")  # noqa: S104  # never listened on
+def test_an_address_that_is_not_loopback_is_rejected(tmp_path: Path) -> None:
+    assert "0.0.0.0 is not loopback" in rejection(tmp_path, "--host", "0.0.0.0")  # noqa: S104  # never listened on
