@@ -115,8 +115,7 @@ async def _open_store(settings: Settings, clock: Clock) -> AsyncIterator[RenderS
     if settings.storage.mongodb_url is not None:
         from services.stores.mongo import open_mongo_store
 
-        url, retention = settings.storage.mongodb_url.get_secret_value(), settings.storage.retention
-        async with open_mongo_store(motor_client(), url, retention=retention) as store:
+        async with open_mongo_store(motor_client(), settings.storage.mongodb_url.get_secret_value()) as store:
             yield store
         return
     from services.stores.sqlite import open_sqlite_store

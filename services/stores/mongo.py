@@ -28,7 +28,7 @@ from services.stores.mongo_connection import (
 from services.stores.mongo_documents import READABLE, UNFINISHED, RenderReader
 from services.stores.mongo_erasure import erase_records
 from services.stores.mongo_grouping import MAX_IDS, GroupedCalls, find_by_ids
-from services.stores.mongo_indexes import build_at_start
+from services.stores.mongo_indexes import Retention, build_at_start
 from services.stores.mongo_lists import MongoLists
 from services.stores.mongo_outbox import MongoOutbox
 from services.stores.mongo_probe import check_replica_set, check_transactions, check_writes
@@ -64,11 +64,10 @@ class MongoStore:
     def skipped_documents(self) -> int:  # noqa: D102
         return self._skipped.count
 
-    async def prepare(self, *, retention: timedelta | None) -> None:
-        """Check the server and build missing indexes of small collections.
+    async def prepare(self, *, retention: Retention) -> None:
+        """Check the server, build missing indexes of small collections, and set the retention.
 
-        With `retention`, the server deletes renders this long after their end. Raises `StoreUnavailable`, also if the
-        server is not a replica set.
+        Raises `StoreUnavailable`, also if the server is not a replica set.
         """
         with self._operation():
             check_replica_set(await self._clock.sync())
@@ -223,7 +222,7 @@ class MongoStore:
 
 
 def open_mongo_store(
-    connect: Callable[..., object], url: str, *, retention: timedelta | None = None, webhooks_enabled: bool = False
+    connect: Callable[..., object], url: str, *, retention: Retention = "unchanged", webhooks_enabled: bool = False
 ) -> AbstractAsyncContextManager[MongoStore]:
     """Connect with `connect`, the client class of motor or of PyMongo, and check the server and its indexes.
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
@@ -20,6 +20,8 @@ from services.errors import StoreUnavailable
 from services.stores.mongo_connection import Database, Document, describe, mongo_operation, suppress_codes
 
 Report = Callable[[str], None]
+Retention: TypeAlias = timedelta | Literal["unchanged"] | None
+"""How long after their end the server deletes renders. None: never. "unchanged": as it does."""
 
 MAX_DOCUMENTS_AT_START = 10_000  # of a collection whose indexes a start builds; that takes less than a second
 REPORT_INTERVAL_S = 10.0
@@ -129,8 +131,8 @@ def _exists(model: IndexModel, existing: Mapping[str, Any]) -> bool:
     return bool(found.get("unique")) or not model.document.get("unique")
 
 
-async def build_at_start(database: Database, *, retention: timedelta | None, timeout_s: float) -> None:
-    """Build the missing indexes of small collections, and log a warning for each other missing one.
+async def build_at_start(database: Database, *, retention: Retention, timeout_s: float) -> None:
+    """Build the missing indexes of small collections, log a warning for each other one, and apply the retention.
 
     If none is missing, only the permission to list indexes is needed. Raises `StoreUnavailable` if a required one is
     missing.
@@ -147,6 +149,8 @@ async def build_at_start(database: Database, *, retention: timedelta | None, tim
                     f"the unique index {missing.name} is missing ({error}): run `rendercast migrate`"
                 ) from error
             log.warning("The index %s is missing (%s): run `rendercast migrate`.", missing.name, error)
+    if retention == "unchanged":
+        return
     try:
         await _apply_retention(database, retention, timeout_s=timeout_s)
     except StoreUnavailable as error:
@@ -157,12 +161,14 @@ async def _apply_retention(database: Database, retention: timedelta | None, *, t
     with mongo_operation(timeout_s):
         renders = database["renders"]
         index = (await renders.index_information()).get(RETENTION_INDEX)
-        if _expiry_s(index) == _seconds(retention):
+        if (before := _expiry_s(index)) == (after := _seconds(retention)):
             return
         documents = await renders.estimated_document_count()
         if index is None and documents > MAX_DOCUMENTS_AT_START:
             raise StoreUnavailable(f"the collection renders has about {documents} documents")
         await _set_retention(renders, retention)
+    times = ["never" if each is None else f"{each} s after their end" for each in (after, before)]
+    log.info("The MongoDB server deletes renders %s; before, %s (RENDERCAST_RETENTION_DAYS).", *times)
 
 
 async def migrate(database: Database, *, retention: timedelta | None, timeout_s: float, report: Report) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, MongoClient
 from typer.testing import CliRunner, Result
 
 from cli import cli
@@ -16,6 +16,8 @@ from services.ports import RenderStore
 from services.renders import lifecycle
 from services.runtime.data_folder import STORE_FILE, lock_folder
 from services.stores.mongo import open_mongo_store
+from services.stores.mongo_connection import Document
+from services.stores.mongo_indexes import RETENTION_INDEX
 from services.stores.sqlite import open_sqlite_store
 from tests.conftest import MakeRender
 from tests.support.stored_renders import NOW, added, launched
@@ -120,7 +122,12 @@ def test_it_erases_the_data_of_a_deployment_and_names_renders_of_newer_versions(
             return [*await store.render_ids(OWNER), *await store.render_ids("rendercast bob")]
 
     asyncio.run(fill())
-    result = forget(OWNER, MONGODB_URL=mongo_url)
+    client: MongoClient[Document] = MongoClient(mongo_url)
+    with client:
+        renders = client.get_default_database()["renders"]
+        renders.create_index("ended_at", name=RETENTION_INDEX, expireAfterSeconds=3 * 86_400)
+        result = forget(OWNER, MONGODB_URL=mongo_url, RENDERCAST_RETENTION_DAYS="1")
+        assert renders.index_information()[RETENTION_INDEX]["expireAfterSeconds"] == 3 * 86_400
     assert result.stdout == "Erased 1 render with the stored files, 2 webhook messages and the quota of 1 window.\n"
     assert result.exit_code == 1
     assert isinstance(result.exception, StartupError)
