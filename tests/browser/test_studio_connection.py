@@ -93,7 +93,7 @@ async def test_if_websockets_are_blocked_the_page_uses_sse_and_remembers_it(tmp_
     ):
         await ann.open_studio()
         await expect(ann.connection).to_have_text("Live", timeout=TIMEOUT_MS)
-        card = await ann.render()
+        card = await ann.render("Hello\N{LINE SEPARATOR}world")  # which is in JSON as it is
         await expect(card).to_contain_text("Starting the renderer", timeout=TIMEOUT_MS)
         site.backend.finish(site.backend.starts[0])
         await expect(card.get_by_text("Done")).to_be_visible(timeout=TIMEOUT_MS)

@@ -107,14 +107,18 @@ async def test_a_request_that_times_out_while_the_user_is_signed_out_changes_not
         await expect(ann.connection).to_have_text("Live", timeout=TIMEOUT_MS)
 
 
-async def test_a_request_of_one_user_is_not_executed_for_the_next(tmp_path: Path, visit: Visit) -> None:
+@pytest.mark.parametrize("block", [None, Block.REJECTED], ids=["WebSockets", "SSE"])
+async def test_a_request_of_one_user_is_not_executed_for_the_next(
+    tmp_path: Path, visit: Visit, block: Block | None
+) -> None:
     settings = load_settings(data_dir=tmp_path, jwt_secret=SECRET, studio=True)
-    async with (
-        open_embedded(settings) as services,
-        open_bearer_tokens(settings.auth) as authenticate,
-        serve(services, authenticate=authenticate) as url,
-        visit(url) as ann,
-    ):
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(open_embedded(settings))
+        authenticate = await stack.enter_async_context(open_bearer_tokens(settings.auth))
+        url = await stack.enter_async_context(serve(services, authenticate=authenticate))
+        if block is not None:
+            url = (await stack.enter_async_context(open_websocket_blocker(url, block))).url
+        ann = await stack.enter_async_context(visit(url, ignored=OFFLINE_MESSAGES))
         await ann.open("/")
         await expect(ann.connection).to_have_text("Signed out", timeout=TIMEOUT_MS)
         await ann.button("Render").click()

@@ -1,6 +1,7 @@
 """The studio's choice of the output, and its players, with the text renderer of a real `rendercast dev`."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.async_api import Locator, expect
@@ -20,6 +21,18 @@ async def choose(ann: StudioUser, output: str, **options: str) -> None:
 
 async def assert_checkered(media: Locator) -> None:
     assert "conic-gradient" in await media.evaluate("(it) => getComputedStyle(it).backgroundImage")
+
+
+async def test_an_output_is_downloaded_although_the_clock_of_the_device_is_wrong(shared_url: str, visit: Visit) -> None:
+    async with visit(shared_url) as ann:
+        await ann.page.clock.set_system_time(datetime.now(UTC) + timedelta(hours=2))  # its URLs seem to have expired
+        await ann.open_studio()
+        await ann.page.locator("#output summary").click()
+        await choose(ann, "PNG", Frame="-1")
+        card = await ann.render("Tomorrow", seconds=0.5)
+        async with ann.page.expect_download() as downloading:
+            await card.get_by_role("link", name="Download").click(timeout=TIMEOUT_MS)
+        assert (await (await downloading.value).path()).read_bytes().startswith(b"\x89PNG")
 
 
 async def test_each_kind_of_output_is_rendered_shown_and_downloaded(shared_url: str, visit: Visit) -> None:

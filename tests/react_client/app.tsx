@@ -33,6 +33,7 @@ export function Studio() {
         Render
       </RenderButton>
       <button type="button" onClick={() => void promo.cancel()}>Cancel</button>
+      <button type="button" onClick={() => void promo.start({ text: "" })}>Start without a text</button>
       <button type="button" onClick={() => void promo.retry()}>Retry</button>
       <button type="button" onClick={promo.reset}>Forget</button>
       <Status />

@@ -23,7 +23,7 @@ from tests.typescript_client.site import open_site, until_running
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module"), NEEDS_NODE]
 
-HELLO = {"text": "Hello"}
+HELLO = {"text": "Hello\N{LINE SEPARATOR}world"}  # which is in JSON as it is
 
 
 async def start(client: Client, backend: FakeBackend) -> str:

@@ -24,7 +24,8 @@ export class EventClient {
   #pause;
   #onConnected;
   #onClosed;
-  #failures = 0;
+  #failures = 0; // attempts without a result, for the backoff
+  #isLost = false;
   /** @type {Promise<void> | undefined} */
   #reconnecting; // shared by all operations
   /** @type {Set<AbortController>} */
@@ -49,14 +50,17 @@ export class EventClient {
   }
 
   /**
-   * Execute an operation; again after a lost connection. Returns a function that cancels it.
+   * Execute an operation; again after a lost connection. Returns a function that cancels and completes it.
    * @param {{ query: string, variables?: Record<string, unknown> }} payload
    * @param {GraphQLSink} sink
    */
   subscribe(payload, sink) {
     const cancellation = new AbortController();
     this.#run(payload, sink, cancellation.signal);
-    return () => cancellation.abort();
+    return () => {
+      cancellation.abort();
+      sink.complete();
+    };
   }
 
   /** Close all connections. Operations are executed again. */
@@ -88,7 +92,10 @@ export class EventClient {
   #reconnect(cause) {
     const isRejected = cause instanceof SignInNeeded;
     // Before the pause, which lasts until there is a token. Until then, another lost connection changes nothing.
-    if (isRejected || !this.#reconnecting) this.#onClosed(isRejected, isRejected ? cause.message : "");
+    if (isRejected || !this.#reconnecting) {
+      this.#isLost = true;
+      this.#onClosed(isRejected, isRejected ? cause.message : "");
+    }
     if (isRejected) this.terminate(); // the other requests have the same token
     this.#reconnecting ??= this.#pause(this.#failures++).then(() => (this.#reconnecting = undefined));
   }
@@ -107,8 +114,8 @@ export class EventClient {
     let timer = setTimeout(abort, SILENCE_TIMEOUT_MS);
     try {
       const text = await this.#open(payload, response.signal);
-      if (this.#failures || /^\s*subscription\b/.test(payload.query)) this.#onConnected();
-      this.#failures = 0;
+      if (this.#isLost || /^\s*subscription\b/.test(payload.query)) this.#onConnected();
+      this.#isLost = false;
       let received = "";
       for (;;) {
         const { value, done } = await text.read();
@@ -119,8 +126,11 @@ export class EventClient {
         received = events.pop() ?? "";
         for (const event of events) {
           if (event.startsWith("event: complete")) return;
-          const data = /^data: (.+)$/m.exec(event)?.[1];
-          if (data) yield checkSignedIn(JSON.parse(data));
+          const data = /^data: ([^\r\n]+)/m.exec(event)?.[1];
+          if (!data) continue;
+          const result = checkSignedIn(JSON.parse(data));
+          this.#failures = 0;
+          yield result;
         }
       }
     } finally {

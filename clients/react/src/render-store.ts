@@ -62,7 +62,8 @@ export class RenderStore extends Store<StartState> {
 
   /** Cancel the render, also one that is being started. */
   readonly cancel = async (): Promise<void> => {
-    await this.#request;
+    const request = this.#request;
+    if (request && (await request) === null) return; // the start failed, and this render is the one before it
     const { id } = this.state;
     if (id === null) return;
     try {

@@ -86,7 +86,7 @@ async function* events(context: Context, payload: Payload, outer: AbortSignal): 
       text = parts.pop()!;
       for (const part of parts) {
         if (part.startsWith("event: complete")) return;
-        const data = /^data: ?(.+)$/m.exec(part)?.[1];
+        const data = /^data: ?([^\r\n]+)/m.exec(part)?.[1];
         if (data) yield rootField(parse(data));
       }
     }

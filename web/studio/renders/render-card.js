@@ -206,7 +206,7 @@ export class RenderCard {
   }
 
   /**
-   * Return a link to a URL of the render. An expired URL is replaced first.
+   * Return a link to a URL of the render. An expired URL is replaced first, once for each click.
    * @param {string} label
    * @param {(render: Render) => string | null} urlOf
    */
@@ -214,12 +214,15 @@ export class RenderCard {
     const link = create("a", "button secondary");
     link.append(label, this.#hiddenName());
     link.href = urlOf(this.#render) ?? "";
+    let isRefreshed = false;
     link.addEventListener("click", (event) => {
-      if (!this.#hasFreshUrl()) {
+      if (!isRefreshed && !this.#hasFreshUrl()) {
         event.preventDefault();
         this.#attempt(async () => {
           await this.#refreshUrl();
+          isRefreshed = true; // also if its lifetime is short, or this device's clock is wrong
           link.click();
+          isRefreshed = false;
         });
         return;
       }
