@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Protocol
 
-from graphql import GraphQLFormattedError
+from graphql import GraphQLError, GraphQLFormattedError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,7 +15,7 @@ from strawberry.types.graphql import OperationType
 
 from auth.authenticator import Authenticator
 from resolvers.context import Context
-from resolvers.errors import result_too_large
+from resolvers.errors import result_too_large, to_client_error
 from resolvers.json_text import write_json
 from services.errors import ExecutionTimeout, PersistedQueryNotFound, PersistedQueryNotSupported
 from services.runtime.services import Services
@@ -92,14 +92,26 @@ class GraphQLHttpEndpoint:
             # If authentication fails, the context has no identity and raises the error in resolvers that need a caller.
             context = Context(services=self._services)
             await identify(context, self._authenticate, request, {})
-            max_body_bytes = MAX_ANONYMOUS_BODY_BYTES if context.identity is None else self._max_body_bytes
-            parameters = await read_parameters(request, headers, max_body_bytes=max_body_bytes)
+            parameters = await self._read_parameters(request, headers, context)
             context.document_id = parameters.document_id
             return await self._execute(request, parameters, context, acceptable)
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)  # not sent: the client has disconnected
         except BadRequest as error:
             return error_response(error, media_type)
+
+    async def _read_parameters(self, request: Request, headers: RequestHeaders, context: Context) -> OperationRequest:
+        error = context.authentication_error
+        if error is None:
+            return await read_parameters(request, headers, max_body_bytes=self._max_body_bytes)
+        try:
+            return await read_parameters(request, headers, max_body_bytes=MAX_ANONYMOUS_BODY_BYTES)
+        except BadRequest as rejected:
+            if rejected.status is not HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                raise
+            # So that clients renew their token: with it, the body may be small enough.
+            reason = to_client_error(GraphQLError("", original_error=error), suggestions=False)
+            raise BadRequest(rejected.status, reason.message, code=error.code) from rejected
 
     async def _execute(
         self, request: Request, parameters: OperationRequest, context: Context, acceptable: Sequence[MediaType]

@@ -47,6 +47,17 @@ async def test_without_authentication_operations_on_renders_are_rejected(
     assert (error["message"], error["extensions"]) == ("Sign in to do this.", {"code": "UNAUTHENTICATED"})
 
 
+async def test_without_authentication_a_large_body_is_rejected_by_the_error_after_which_tokens_are_renewed(
+    anonymous: Client,
+) -> None:
+    for size, status in ((8_000, 200), (20_000, 413)):
+        variables = {"input": {"composition": {"id": "Promo", "props": {"title": "x" * size}}}}
+        response = await anonymous.http.post("/graphql", json={"query": START, "variables": variables})
+        (error,) = response.json()["errors"]
+        assert (response.status_code, error["message"]) == (status, "Sign in to do this.")
+        assert error["extensions"] == {"code": "UNAUTHENTICATED"}
+
+
 async def test_without_authentication_limits_can_be_read(anonymous: Client) -> None:
     assert await anonymous.execute("{ renderLimits { fps } }") == {"fps": 30}
 

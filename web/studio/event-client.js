@@ -10,7 +10,7 @@ class SignInNeeded extends Error {}
 
 /** The server will not execute the request, also not later. */
 class RequestRejected extends Error {
-  /** @param {{ message: string }[]} errors */
+  /** @param {readonly { message: string }[]} errors */
   constructor(errors) {
     super();
     this.errors = errors;
@@ -151,7 +151,7 @@ export class EventClient {
     const response = await fetch(this.#url, { method: "POST", headers, body: JSON.stringify(payload), signal });
     const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
     if (!response.ok && response.status < 500 && response.status !== 429) {
-      throw new RequestRejected((await response.json()).errors);
+      throw new RequestRejected(checkSignedIn(await response.json()).errors ?? []);
     }
     if (!response.ok || !isStream || !response.body) throw new Error("The server can't be reached.");
     return response.body.pipeThrough(new TextDecoderStream()).getReader();
