@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from services.errors import StoreUnavailable
 from services.models import Render
 
 
@@ -107,7 +108,13 @@ class SkippedDocuments:
         for document_id, document in rows:
             try:
                 decoded = decode_one(document)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeError) as error:
                 self.add(document_id, f"can't be decoded ({error})")
             else:
                 yield decoded
+
+    def decode_one(self, document_id: str, document: Encoded, decode: Callable[[Encoded], Decoded]) -> Decoded:
+        """Return the decoded document. Raises `StoreUnavailable` if it can't be decoded."""
+        for decoded in self.decode([(document_id, document)], decode):
+            return decoded
+        raise StoreUnavailable(f"this version can't read the stored document {document_id}")

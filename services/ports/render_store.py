@@ -41,10 +41,14 @@ class AddManyResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasedRecords:
-    """Number of an owner's webhook messages and quota windows that were deleted, or would be."""
+    """What was deleted of an owner, or would be: numbers of webhook messages and quota windows, ids of damaged renders.
+
+    A store that newer versions may write has no damaged renders: those that this version can't read may be theirs.
+    """
 
     messages: int
     quota_windows: int
+    damaged: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,5 +221,8 @@ class RenderStore(Protocol):
         ...
 
     async def erase_records(self, owner: str, *, dry_run: bool) -> ErasedRecords:
-        """Delete the owner's webhook messages and units of quota, of any version; with `dry_run`, only count them."""
+        """Delete the owner's webhook messages and units of quota, of any version, and its damaged renders.
+
+        With `dry_run`, only count them.
+        """
         ...

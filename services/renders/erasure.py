@@ -1,10 +1,11 @@
 """Erases everything that is stored about one owner. Only `rendercast forget` uses it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from services.errors import RenderAlreadyFinished, RenderNotFound
+from services.ids import time_of
 from services.models import TERMINAL, Caller, Render, RenderFilter, RenderStatus
 from services.ports import Clock, RenderBackend, RenderStore
 from services.renders import lifecycle
@@ -20,6 +21,7 @@ CHECK_INTERVAL_S = 1.0
 class Erasure:
     """What was erased, or would be. `without_file` are COMPLETE renders whose video was not found in the storage.
 
+    `renders` includes damaged ones, if the store knows that no other version can read them (see `ErasedRecords`).
     `unfinished` and `unreadable` are the ids of renders that are still stored: their workers have not ended them in
     time, or this version can't read them. In a preview, `unfinished` are those that would be cancelled.
     """
@@ -64,27 +66,29 @@ class Eraser:
         statuses = {render.id: render.status async for render in self._readable(owner)}
         records = await self._store.erase_records(owner, dry_run=True)
         return Erasure(
-            renders=len(statuses),
+            renders=len(statuses) + len(records.damaged),
             without_file=0,
             messages=records.messages,
             quota_windows=records.quota_windows,
             unfinished=[render_id for render_id, status in statuses.items() if not status.is_terminal],
-            unreadable=[render_id for render_id in await self._store.render_ids(owner) if render_id not in statuses],
+            unreadable=await self._others(owner, {*statuses, *records.damaged}),
         )
 
     async def erase(self, owner: str) -> Erasure:
         """Cancel the owner's unfinished renders, then erase everything, and return what was erased and what was not."""
         await self._cancel_unfinished(owner)
         renders, without_file = await self._erase_renders(owner)
-        records = await self._store.erase_records(owner, dry_run=False)
         unfinished = {render.id async for render in self._readable(owner)}
+        if await self._others(owner, unfinished):
+            await self._delete_files_of_damaged(owner)
+        records = await self._store.erase_records(owner, dry_run=False)
         return Erasure(
-            renders=renders,
+            renders=renders + len(records.damaged),
             without_file=without_file,
             messages=records.messages,
             quota_windows=records.quota_windows,
             unfinished=sorted(unfinished),
-            unreadable=[render_id for render_id in await self._store.render_ids(owner) if render_id not in unfinished],
+            unreadable=await self._others(owner, unfinished),
         )
 
     async def _readable(self, owner: str) -> AsyncIterator[Render]:
@@ -94,6 +98,10 @@ class Eraser:
             for render in page:
                 yield render
             older_than = page[-1].id
+
+    async def _others(self, owner: str, known: Collection[str]) -> Sequence[str]:
+        """Return the ids of the owner's stored renders that are not `known`."""
+        return [render_id for render_id in await self._store.render_ids(owner) if render_id not in known]
 
     async def _cancel_unfinished(self, owner: str) -> None:
         until_s = self._clock.monotonic() + CANCEL_TIMEOUT_S
@@ -125,3 +133,8 @@ class Eraser:
                     await self._renders.delete(Caller(id=owner), render.id)
                     erased += 1
         return erased, without_file
+
+    async def _delete_files_of_damaged(self, owner: str) -> None:
+        """Delete the stored files of the damaged renders, before the store deletes these with the owner's records."""
+        for render_id in (await self._store.erase_records(owner, dry_run=True)).damaged:
+            await self._backend.delete(Render(id=render_id, owner=owner, created_at=time_of(render_id)))

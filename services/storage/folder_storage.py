@@ -14,7 +14,7 @@ from services.errors import BackendUnavailable, StartupError
 from services.models import Download, Failure, Output, Render
 from services.ports import Clock
 from services.renders.failure_messages import OWNER_MESSAGES
-from services.storage.keys import FOLDER_BUCKET, is_stored_name, output_name, poster_name, preview_name
+from services.storage.keys import FOLDER_BUCKET, is_stored_name, output_name, poster_name, preview_name, stored_names
 from services.storage.unfinished_files import prepare_work_folder, unfinished
 from services.storage.url_signing import KEY_FILE, DownloadSigner
 
@@ -55,7 +55,7 @@ class FolderStorage:
         return await asyncio.to_thread(self._size_bytes, output.key) is not None
 
     async def delete(self, render: Render) -> None:
-        """Remove the files of a render."""
+        """Remove the files of a render, also those of another format: a damaged render's format is not known."""
         await asyncio.to_thread(self._delete, render)
 
     async def store_preview(self, render: Render, jpeg: bytes) -> None:
@@ -127,9 +127,8 @@ class FolderStorage:
         return name
 
     def _delete(self, render: Render) -> None:
-        for name in (preview_name(render), poster_name(render), output_name(render)):
-            if name is not None:
-                self._remove(name)
+        for name in stored_names(render.id):
+            self._remove(name)
 
     def _delete_written_before(self, moment: datetime) -> int:
         deleted = 0

@@ -26,6 +26,11 @@ def preview_name(render: Render) -> str:
     return f"{render.id}{PREVIEW_SUFFIX}"
 
 
+def stored_names(render_id: str) -> list[str]:
+    """Return all names that a stored file of the render may have, whatever its format."""
+    return [render_id + suffix for suffix in sorted(_SUFFIXES)]
+
+
 def is_stored_name(name: str) -> bool:
     """Return whether this may be the name of a stored file. Unfinished files have another end."""
     render_id, _, suffix = name.partition(".")

@@ -45,7 +45,8 @@ class SqliteStore:
         return self._skipped.count
 
     async def add(self, render: Render, window: QuotaWindow, *, weight: float = 1.0) -> AddResult:  # noqa: D102
-        return await self._file.write(sqlite_starts.add, render, window, weight, free_at(self._clock, render))
+        free = free_at(self._clock, render)
+        return await self._file.write(sqlite_starts.add, self._skipped, render, window, weight, free)
 
     async def add_many(  # noqa: D102
         self, renders: Sequence[Render], window: QuotaWindow, *, weight: float = 1.0
@@ -54,13 +55,13 @@ class SqliteStore:
         return await self._file.write(sqlite_starts.add_many, renders, window, weight, free)
 
     async def find_by_keys(self, owner: str, keys: Collection[str]) -> Mapping[str, Render]:  # noqa: D102
-        return await self._file.read(sqlite_starts.find_by_keys, owner, keys)
+        return await self._file.read(sqlite_starts.find_by_keys, self._skipped, owner, keys)
 
     async def quota_used(self, window: QuotaWindow) -> int:  # noqa: D102
         return await self._file.read(sqlite_quota.used, window)
 
     async def get(self, render_id: str, *, owner: str) -> Render | None:  # noqa: D102
-        return await self._file.read(_get, render_id, owner)
+        return await self._file.read(_get, self._skipped, render_id, owner)
 
     async def get_many(self, render_ids: Collection[str]) -> Sequence[Render]:  # noqa: D102
         return await self._file.read(sqlite_lists.get_many, self._skipped, render_ids)
@@ -131,7 +132,10 @@ class SqliteStore:
         return await self._file.write(_delete, render_id, owner)
 
     async def delete_ended_before(self, moment: datetime) -> int:
-        """Delete the renders that ended before; return their number. Raises `StoreUnavailable`."""
+        """Delete the renders that ended before; return their number. Raises `StoreUnavailable`.
+
+        An ended render whose document is damaged is deleted if it was created before.
+        """
         return await self._file.write(sqlite_erasure.delete_ended_before, moment)
 
     async def check(self) -> None:  # noqa: D102
@@ -141,7 +145,7 @@ class SqliteStore:
         return await self._file.read(sqlite_erasure.render_ids, owner)
 
     async def erase_records(self, owner: str, *, dry_run: bool) -> ErasedRecords:  # noqa: D102
-        return await self._file.write(sqlite_erasure.erase_records, owner, dry_run)
+        return await self._file.write(sqlite_erasure.erase_records, self._skipped, owner, dry_run)
 
 
 @asynccontextmanager
@@ -155,9 +159,9 @@ async def open_sqlite_store(path: Path, clock: Clock, *, webhooks_enabled: bool 
         yield SqliteStore(file, clock, webhooks_enabled=webhooks_enabled)
 
 
-def _get(db: sqlite3.Connection, render_id: str, owner: str) -> Render | None:
+def _get(db: sqlite3.Connection, skipped: SkippedDocuments, render_id: str, owner: str) -> Render | None:
     row = db.execute("SELECT document FROM renders WHERE id = ? AND owner = ?", (render_id, owner)).fetchone()
-    return stored_documents.decode(row[0]) if row else None
+    return skipped.decode_one(render_id, row[0], stored_documents.decode) if row else None
 
 
 def _record(

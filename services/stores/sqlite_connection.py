@@ -20,6 +20,7 @@ from services.stores.sqlite_migrations import MIGRATIONS
 
 T = TypeVar("T")
 BUSY_TIMEOUT_S = 2.0
+TO_TEXT = partial(str, encoding="utf-8", errors="surrogateescape")  # a damaged text fails when it is decoded as JSON
 # Nothing runs when the file is opened. Delays end too: the monotonic clock may have started again since.
 END_LEASES = """
     UPDATE webhooks SET lease_worker = NULL, lease_until = NULL WHERE lease_worker IS NOT NULL;
@@ -84,6 +85,7 @@ def _open(path: Path, shared: bool) -> sqlite3.Connection:  # noqa: FBT001  # ke
         raise StartupError(f"There is no data file {path}: `rendercast dev` creates it.")
     try:
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection.text_factory = TO_TEXT
         try:
             (_prepare_shared if shared else _prepare)(connection, path)
         except BaseException:

@@ -1,6 +1,7 @@
 """The migrations of the embedded store's file."""
 
-# A file's `user_version` is the number of migrations applied to it. Append new ones; never change a released one.
+# A file's `user_version` is the number of migrations applied to it. Append new ones; never change the result of a
+# released one.
 MIGRATIONS = (
     """
     CREATE TABLE renders (
@@ -67,7 +68,7 @@ MIGRATIONS = (
     ALTER TABLE renders ADD COLUMN finish_key INTEGER;
     ALTER TABLE renders ADD COLUMN quota_window INTEGER;
     UPDATE renders SET
-        composition_id = ifnull(document ->> '$.composition_id', 'TextAnimation'),
+        composition_id = ifnull(iif(json_valid(document), document ->> '$.composition_id', NULL), 'TextAnimation'),
         quota_window = (SELECT window_starts_at FROM quota_units WHERE render_id = id);
     CREATE TABLE quota_windows (
         owner TEXT NOT NULL,

@@ -36,7 +36,7 @@ class SqliteOutbox:
         await self._file.write(_release, worker)
 
     async def get(self, message_id: str) -> WebhookMessage | None:  # noqa: D102
-        return await self._file.read(_get, message_id)
+        return await self._file.read(_get, self._skipped, message_id)
 
     async def list(  # noqa: D102
         self, *, first: int, status: WebhookStatus | None = None
@@ -115,9 +115,9 @@ def _release(db: sqlite3.Connection, worker: str) -> None:
     db.execute("UPDATE webhooks SET lease_worker = NULL, lease_until = NULL WHERE lease_worker = ?", (worker,))
 
 
-def _get(db: sqlite3.Connection, message_id: str) -> WebhookMessage | None:
+def _get(db: sqlite3.Connection, skipped: SkippedDocuments, message_id: str) -> WebhookMessage | None:
     row = db.execute("SELECT document FROM webhooks WHERE id = ?", (message_id,)).fetchone()
-    return webhook_documents.decode_message(row[0]) if row else None
+    return skipped.decode_one(message_id, row[0], webhook_documents.decode_message) if row else None
 
 
 def _list(

@@ -8,16 +8,22 @@ from services import stored_documents
 from services.models import QuotaWindow, Render
 from services.ports import AddManyResult, AddOutcome, AddResult
 from services.renders.fair_queue import places
+from services.stored_documents import SkippedDocuments
 from services.stores import sqlite_quota
 from services.stores.sqlite_connection import to_ms
 
 
 def add(  # run by `write`
-    db: sqlite3.Connection, render: Render, window: QuotaWindow, weight: float, free_at: int | None
+    db: sqlite3.Connection,
+    skipped: SkippedDocuments,
+    render: Render,
+    window: QuotaWindow,
+    weight: float,
+    free_at: int | None,
 ) -> AddResult:
     """Store a render, free from then on; None: now."""
     keys = () if render.idempotency_key is None else (render.idempotency_key,)
-    if keys and (found := find_by_keys(db, render.owner, keys)):
+    if keys and (found := find_by_keys(db, skipped, render.owner, keys)):
         used = sqlite_quota.used(db, window)
         return AddResult(outcome=AddOutcome.DUPLICATE, render=found[keys[0]], used=used)
     result = _add_new(db, [render], window, weight, [free_at])
@@ -38,12 +44,14 @@ def add_many(
     return _add_new(db, renders, window, weight, free_at)
 
 
-def find_by_keys(db: sqlite3.Connection, owner: str, keys: Collection[str]) -> Mapping[str, Render]:
+def find_by_keys(
+    db: sqlite3.Connection, skipped: SkippedDocuments, owner: str, keys: Collection[str]
+) -> Mapping[str, Render]:
     """Return the owner's renders with these idempotency keys, by key."""
     found = {}
     for key, row_id in _ids_by_key(db, owner, keys):
-        (document,) = db.execute("SELECT document FROM renders WHERE rowid = ?", (row_id,)).fetchone()
-        found[key] = stored_documents.decode(document)
+        render_id, document = db.execute("SELECT id, document FROM renders WHERE rowid = ?", (row_id,)).fetchone()
+        found[key] = skipped.decode_one(render_id, document, stored_documents.decode)
     return found
 
 

@@ -1,7 +1,9 @@
 """`rendercast forget` on the data of `dev` and of a deployment with MongoDB, with the real text renderer's folder."""
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from services.stores.mongo import open_mongo_store
 from services.stores.mongo_connection import Document
 from services.stores.mongo_indexes import RETENTION_INDEX
 from services.stores.sqlite import open_sqlite_store
+from services.webhooks.messages import message_id
 from tests.conftest import MakeRender
 from tests.support.stored_renders import NOW, added, launched
 
@@ -78,6 +81,41 @@ def test_it_erases_the_data_of_dev_of_one_owner_and_can_be_repeated(folder: Path
 
     again = forget(OWNER)
     assert (again.exit_code, again.stdout) == (0, f"Nothing is stored about {OWNER}.\n")
+
+
+def test_it_erases_damaged_renders_and_messages_with_their_files(folder: Path, make_render: MakeRender) -> None:
+    whole, damaged, queued, theirs = (make_render(owner=owner) for owner in (OWNER, OWNER, OWNER, "rendercast bob"))
+    asyncio.run(fill_embedded(folder, [whole, damaged, theirs], [queued]))
+    (folder / "outputs" / f"{damaged.id}.webm").write_bytes(b"content")
+    with closing(sqlite3.connect(folder / STORE_FILE)) as connection, connection:
+        for render in (damaged, queued, theirs):
+            connection.execute("UPDATE renders SET document = substr(document, 1, 100) WHERE id = ?", (render.id,))
+            ids = (message_id(render.id),)
+            connection.execute("UPDATE webhooks SET document = substr(document, 1, 100) WHERE id = ?", ids)
+
+    dry = forget(OWNER, "--dry-run")
+    assert dry.exit_code == 0, dry.exception
+    assert dry.stdout == (
+        "Would erase 3 renders with the stored files, 2 webhook messages and the quota of 1 window.\n"
+    )
+    assert files(folder) == {whole.id, damaged.id, theirs.id}
+
+    done = forget(OWNER)
+    assert done.exit_code == 0, done.exception
+    assert done.stdout == "Erased 3 renders with the stored files, 2 webhook messages and the quota of 1 window.\n"
+    assert files(folder) == {theirs.id}
+    assert forget(OWNER).stdout == f"Nothing is stored about {OWNER}.\n"
+
+
+def test_a_failure_of_the_store_is_one_sentence(folder: Path, make_render: MakeRender) -> None:
+    asyncio.run(fill_embedded(folder, [make_render(owner=OWNER)]))
+    with closing(sqlite3.connect(folder / STORE_FILE)) as connection, connection:
+        connection.execute("DROP TABLE quota_windows")
+    failed = forget(OWNER)
+    assert failed.exit_code == 1
+    assert str(failed.exception) == (
+        "Not everything is erased: The data file can't be read or written: no such table: quota_windows. Run it again."
+    )
 
 
 def test_it_rejects_while_dev_is_running(folder: Path, make_render: MakeRender) -> None:

@@ -159,3 +159,20 @@ async def test_renders_are_deleted_by_their_end(store: SqliteStore, clock: FakeC
     await add(store, unfinished_one, completed_at=None)
     assert await store.delete_ended_before(limit) == 1
     assert set(await store.render_ids("ann")) == {ended_later.id, unfinished_one.id}
+
+
+@pytest.mark.parametrize("document", ['{"id": "', "", "{}", "7"])
+async def test_a_damaged_document_keeps_no_render_from_deletion(
+    store: SqliteStore, clock: FakeClock, make_render: MakeRender, document: str
+) -> None:
+    limit, second = clock.now() - RETENTION, timedelta(seconds=1)
+    old, damaged, damaged_unfinished = (make_render(at=limit - second) for _ in range(3))
+    damaged_later = make_render(at=limit + second)
+    await add(store, old, completed_at=limit - second)
+    await add(store, damaged, completed_at=limit - second)
+    await add(store, damaged_unfinished, completed_at=None)
+    await add(store, damaged_later, completed_at=limit + second)
+    for render in (damaged, damaged_unfinished, damaged_later):
+        store._file.connection.execute("UPDATE renders SET document = ? WHERE id = ?", (document, render.id))
+    assert await store.delete_ended_before(limit) == 2
+    assert set(await store.render_ids("ann")) == {damaged_unfinished.id, damaged_later.id}

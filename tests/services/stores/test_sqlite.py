@@ -17,7 +17,7 @@ from services.webhooks import messages
 from services.webhooks.messages import DeliveryResult
 from services.webhooks.ports import Outbox
 from tests.conftest import MakeRender
-from tests.support.stored_renders import ALL, HOUR, NO_TIME, NOW, WINDOW_STARTS_AT, window
+from tests.support.stored_renders import HOUR, NO_TIME, NOW, WINDOW_STARTS_AT, window
 
 CLOCK = SystemClock()
 
@@ -164,22 +164,6 @@ async def use_catalog(catalogs: CatalogStore) -> None:
     assert await catalogs.get("text") == catalog
 
 
-async def test_an_unreadable_message_is_skipped(
-    tmp_path: Path, make_render: MakeRender, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK, webhooks_enabled=True) as store:
-        renders = [make_render(at=NOW), make_render(at=NOW + HOUR)]
-        for render in renders:
-            await store.add(render, window())
-            await store.record(cancel(render, now=NOW))
-        broken, good = (messages.message_id(render.id) for render in renders)
-        store._file.connection.execute("UPDATE webhooks SET document = '{\"tries\": true}' WHERE id = ?", (broken,))
-        acquired = [await store.outbox.acquire(worker="w", lease=HOUR) for _ in range(2)]
-        assert [message and message.id for message in acquired] == [good, None]
-        assert [message.id for message in await store.outbox.list(first=5)] == [good]
-    assert broken in caplog.text
-
-
 async def test_an_outbox_is_opened_while_another_process_has_the_file_if_it_has_the_current_version(
     tmp_path: Path, make_render: MakeRender
 ) -> None:
@@ -220,34 +204,6 @@ async def test_a_file_of_the_previous_version_is_migrated_and_keeps_its_renders(
         assert await store.get(render.id, owner="ann") == render
         assert await store.record(cancel(render, now=NOW))
         assert len(await store.outbox.list(first=5)) == 1
-
-
-async def test_a_damaged_catalog_is_not_returned_and_is_replaced(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    catalog = Catalog(site="https://site.example", version="1", compositions=(), discovered_at=NOW)
-    async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK) as store:
-        await store.catalog.put(catalog)
-        store._file.connection.execute("UPDATE catalogs SET document = '{}'")
-        assert await store.catalog.get(catalog.site) is None
-        assert (store.skipped_documents, caplog.text.count(catalog.site)) == (1, 1)
-        await store.catalog.put(catalog)
-        assert await store.catalog.get(catalog.site) == catalog
-
-
-async def test_an_unreadable_document_is_skipped(
-    tmp_path: Path, make_render: MakeRender, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK) as store:
-        broken, good = (make_render(at=NOW), make_render(at=NOW + HOUR))
-        for render in (broken, good):
-            await store.add(render, window())
-        store._file.connection.execute('UPDATE renders SET document = \'{"phase": "new"}\' WHERE id = ?', (broken.id,))
-        assert await store.acquire(worker="w", lease=HOUR) == good
-        assert await store.acquire(worker="w", lease=HOUR) is None
-        assert await store.list(owner="ann", first=5, matching=ALL) == [good]
-        assert await store.get_many([broken.id, good.id]) == [good]
-    assert broken.id in caplog.text
 
 
 async def test_reads_work_while_another_program_writes(tmp_path: Path, make_render: MakeRender) -> None:
