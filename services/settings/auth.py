@@ -45,7 +45,9 @@ class AuthSettings(SettingsGroup):
         None,
         description="Issuers that differ in more than their URL, instead of `RENDERCAST_JWT_ISSUER`: a JSON list of "
         "objects with `issuer`, `audience`, `audience_claim`, `jwks_url`, `algorithms`, `secret`, `operator_scope`, "
-        "`operator_claim`. A missing key takes the value of the matching variable.",
+        "`operator_claim`. A missing `audience`, `audience_claim`, `algorithms`, `operator_scope` or `operator_claim` "
+        "takes the value of its variable; with `secret`, a missing `algorithms` is `HS256`. `RENDERCAST_JWT_SECRET` "
+        "and `RENDERCAST_JWT_JWKS_URL` can't be set beside this list.",
     )
     jwt_secret: SecretStr | None = Field(
         None,
@@ -54,7 +56,9 @@ class AuthSettings(SettingsGroup):
     )
     jwt_leeway_s: int = Field(30, ge=0, le=300, description="Accepted difference from the issuer's clock, in seconds.")
     operator_scope: Annotated[str, AfterValidator(check_scope)] | None = Field(
-        None, description="Tokens with this scope can read all users' renders. Unset: none."
+        None,
+        description="Tokens with this scope can read all users' renders. Unset: none, except those of an issuer with "
+        "`operator_scope` in `RENDERCAST_JWT_ISSUERS`.",
     )
     operator_claim: Annotated[str, AfterValidator(check_claim_name)] | None = Field(
         None,

@@ -5,13 +5,16 @@ import select
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 
 from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
 
 from services.errors import StartupError
 from services.settings.groups import FIELDS, FILE_SUFFIX, former_variables, is_secret, variable
 from services.settings.service_variables import is_service_variable
+from services.settings.values import expand_home
 
 DOTENV = ".env"
 MAX_SECRET_BYTES = 64 * 1024
@@ -36,7 +39,7 @@ def read_environment(fallbacks: Mapping[str, str] = NONE) -> Environment:
     """Read all settings. The environment takes precedence over `.env`, and a current name over a former one.
 
     `fallbacks` are variables of the environment, by field, for settings that are not set. Raises `StartupError` if
-    `.env` can't be read.
+    `.env` can't be read or parsed.
     """
     found = Environment()
     sources = [process_variables(), dotenv_variables()]
@@ -55,14 +58,31 @@ def process_variables() -> dict[str, str]:
 
 
 def dotenv_variables() -> dict[str, str]:
-    """Return the variables of `.env` that are not empty. Raises `StartupError` if it can't be read."""
+    """Return the variables of `.env` that are not empty. Raises `StartupError` if it can't be read or parsed."""
     if not Path(DOTENV).is_file():
         return {}
     try:
-        values = dotenv_values(DOTENV, encoding="utf-8")
+        text = Path(DOTENV).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise StartupError(f"The file {DOTENV} {_reason(error)}.") from None
-    return {name.upper(): value for name, value in values.items() if value}
+    for binding in parse_stream(StringIO(text)):
+        if not _is_valid(binding):
+            raise StartupError(
+                f"The file {DOTENV} can't be parsed from line {_line(binding)} on: write NAME=value, "
+                "and if the value starts with a quote, end it with the same one."
+            )
+    return {name.upper(): value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
+
+
+def _is_valid(binding: Binding) -> bool:
+    """Return False for what the parser skips, and for `NAME:value`, which it takes for a name without a value."""
+    return not binding.error and (binding.value is not None or ":" not in (binding.key or ""))
+
+
+def _line(binding: Binding) -> int:
+    """Return the number of the binding's line. The parser counts empty lines before it as part of the binding."""
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def _read(name: str, sources: list[dict[str, str]], found: Environment) -> None:
@@ -77,7 +97,7 @@ def _read(name: str, sources: list[dict[str, str]], found: Environment) -> None:
     elif file:
         found.variables[name] = file[0].removesuffix(FILE_SUFFIX)
         try:
-            found.values[name] = _read_secret(Path(file[1]))
+            found.values[name] = _read_secret(Path(expand_home(file[1])))
         except (OSError, ValueError) as error:
             is_path = Path(file[1]).is_absolute() or os.path.lexists(file[1])  # else it may be the secret itself
             path = repr(file[1]) if is_path else "of that name"

@@ -26,7 +26,7 @@ def load_settings(fallbacks: Mapping[str, str] = NONE, /, **overrides: object) -
 def read_settings(fallbacks: Mapping[str, str] = NONE, /, **overrides: object) -> tuple[Settings, list[str]]:
     """Return the settings, with defaults in place of invalid values, and a sentence for each invalid value.
 
-    Raises `StartupError` if the file `.env` can't be read.
+    Raises `StartupError` if the file `.env` can't be read or parsed.
     """
     environment = read_environment(fallbacks)
     problems = {name: words for name, words in environment.problems.items() if name not in overrides}

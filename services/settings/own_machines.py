@@ -1,10 +1,12 @@
 """Settings of the renderer `node`."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from services.settings.base import SettingsGroup
+from services.settings.values import expand_home
 
 
 class OwnMachineSettings(SettingsGroup):
@@ -25,7 +27,7 @@ class OwnMachineSettings(SettingsGroup):
         description="Folder that `npx remotion bundle` made, used instead of bundling. Remotion's packages are those "
         "of `REMOTION_PROJECT` or, if that is unset, of the project that contains the folder.",
     )
-    remotion_browser: str | None = Field(
+    remotion_browser: Annotated[str, AfterValidator(expand_home)] | None = Field(
         None,
         validation_alias="REMOTION_BROWSER",
         min_length=1,

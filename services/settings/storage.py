@@ -25,7 +25,8 @@ class StorageSettings(SettingsGroup):
         ge=1,
         le=24_000,
         description="Days after which ended renders are deleted, with their files in the data folder. A bucket needs a "
-        "lifecycle rule instead. Unset: never.",
+        "lifecycle rule instead. Unset: never. It must be the same for `serve`, `worker` and `migrate`: each sets it "
+        "in MongoDB when it starts.",
     )
 
     @property

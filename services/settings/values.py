@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -116,6 +117,16 @@ def check_scope(scope: str) -> str:
         if not "!" <= character <= "~" or character in '"\\':
             raise ValueError(f"contains {character!r}, which one scope can't contain")
     return scope
+
+
+def expand_home(path: str) -> str:
+    """Return the path with a home folder in place of a leading `~` or `~user`. The error does not show the path."""
+    if not path.startswith("~"):
+        return path
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError:
+        raise ValueError("starts with ~, but that home folder is not known: write the whole path") from None
 
 
 def items(text: str) -> list[str]:

@@ -36,7 +36,7 @@ def address_warning(settings: ServerSettings) -> str | None:
 def unknown_variables() -> Iterator[str]:
     """Yield a sentence for each variable that is probably a misspelt setting.
 
-    Raises `StartupError` if the file `.env` can't be read.
+    Raises `StartupError` if the file `.env` can't be read or parsed.
     """
     known = {*accepted_variables(), *CLIENT_VARIABLES}
     for name, value in sorted(given_names().items()):

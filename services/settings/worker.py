@@ -35,8 +35,8 @@ class WorkerSettings(SettingsGroup):
         3,
         ge=1,
         le=20,
-        description="Maximum number of attempts per render. Attempts that found no capacity or ended with their worker "
-        "do not count.",
+        description="Maximum number of attempts per render. Attempts that found no capacity do not count, nor do the "
+        "first 100 that ended with their worker.",
     )
     queue_timeout_s: int = Field(
         86_400,
