@@ -20,6 +20,7 @@ A_RECEIVER = "needs a receiver, or messages to one; tests/commands/server/test_w
 GENERATORS = "needs packages that generate types; tests/codegen/test_codegen.py has them"
 NOT_RUN = {f"rendercast {name}": UNTIL_STOPPED for name in ("dev", "serve", "worker")} | {
     "cd my-video": A_PROJECT,
+    "cp ../rendercast/clients/remotion/src/rendercast.ts src/": A_PROJECT,
     "cd /opt/rendercast": INSTALLED,
     "cp deploy/systemd/rendercast-api.service deploy/systemd/rendercast-worker.service /etc/systemd/system/": INSTALLED,
     "rendercast dev --project my-video": "needs a Remotion project; test_own_machine.py has one",
@@ -63,6 +64,7 @@ RUN = {
     "rendercast --install-completion": r".*completion installed.*",
     "rendercast --show-completion": r".*_RENDERCAST_COMPLETE.*",
     "rendercast compositions": r"id +kind .*TextAnimation .*",
+    "rendercast export-schema": r".*\ntype Query \{.*",
     "rendercast compositions show TextAnimation": r'\{\n  "id": "TextAnimation",.*',
     "rendercast compositions show TextAnimation | jq .defaultProps > props.json": "",
     "rendercast compositions refresh": r"1 composition.*",

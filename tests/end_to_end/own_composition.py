@@ -11,7 +11,7 @@ from pathlib import Path
 
 from services.settings import CHECKOUT
 from tests.end_to_end.documents import Block, blocks
-from tests.remotion_helper.projects import PROJECT, pack, run
+from tests.remotion_helper.projects import PROJECT, SOURCE
 
 NAME = "docs/compositions.md"
 PAGE = (CHECKOUT / NAME).read_text(encoding="utf-8")
@@ -49,18 +49,16 @@ def commands_of(program: str) -> list[str]:
 
 
 def create_project(folder: Path) -> Path:
-    """Return a project with the documented sources and the helper's npm package, which is built and unpacked."""
+    """Return a project with the documented sources and the helper's file."""
     project = folder / "my-video"
     packages = project / "node_modules"
     packages.mkdir(parents=True)
     for package in (PROJECT / "node_modules").iterdir():
         (packages / package.name).symlink_to(package)
-    run(["tar", "-xzf", pack(folder)], cwd=folder)
-    (packages / "@rendercast").mkdir()
-    (folder / "package").rename(packages / "@rendercast" / "remotion")
     shutil.copy(PROJECT / "package.json", project)
     (project / "tsconfig.json").write_text(json.dumps(OPTIONS), encoding="utf-8")
     (project / "src").mkdir()
+    shutil.copy(SOURCE, project / "src")
     for name, text in FILES.items():
         if name.startswith("src/"):
             (project / name).write_text(text, encoding="utf-8")

@@ -72,7 +72,7 @@ def test_every_imported_package_is_installed_by_a_command() -> None:
         package for command in commands if " install" in command or " add" in command for package in command.split()
     }
     imported = {name for file, text in FILES.items() if file.startswith("src/") for name in IMPORT.findall(text)}
-    assert imported - INSTALLED_BY_THE_TEMPLATE == {"zod", "@rendercast/remotion"} <= installed
+    assert imported - INSTALLED_BY_THE_TEMPLATE == {"zod"} <= installed
 
 
 def test_the_composition_is_published_with_its_schema(discovery: Discovery) -> None:

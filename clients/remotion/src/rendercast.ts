@@ -30,6 +30,9 @@ export interface RendercastOptions {
   toJsonSchema?: (schema: any, options?: any) => unknown;
 }
 
+// Remotion's templates are checked with the library of ES2015, without that of the DOM.
+declare const console: { warn(message: string): void };
+
 type Catalog = Record<string, CatalogEntry>;
 type ToJsonSchema = NonNullable<RendercastOptions["toJsonSchema"]>;
 
@@ -145,7 +148,7 @@ function isIdTaken(): boolean {
 }
 
 function catalog({ schemas = {}, toJsonSchema }: RendercastOptions): Catalog {
-  const given = new Map(Object.entries(schemas));
+  const given = new Map(Object.keys(schemas).map((id) => [id, schemas[id]]));
   const compositions = registeredCompositions() ?? withoutInternals([...given.keys()]);
   const ids = new Set(compositions.map(({ id }) => id));
   for (const id of given.keys()) {
@@ -153,16 +156,16 @@ function catalog({ schemas = {}, toJsonSchema }: RendercastOptions): Catalog {
       warn(`the option "schemas" names "${id}", which is not a composition.`);
     }
   }
-  const entries = compositions
-    .filter(({ id }) => id !== HIDDEN_ID)
-    .map(({ id, schema, calculateMetadata }): [string, CatalogEntry] => [
-      id,
-      {
+  const published: Catalog = {};
+  for (const { id, schema, calculateMetadata } of compositions) {
+    if (id !== HIDDEN_ID) {
+      published[id] = {
         schema: jsonSchema(id, given.get(id) ?? schema, toJsonSchema),
         calculatesMetadata: calculateMetadata === undefined ? null : calculateMetadata !== null,
-      },
-    ]);
-  return Object.fromEntries(entries);
+      };
+    }
+  }
+  return published;
 }
 
 /**
