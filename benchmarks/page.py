@@ -1,15 +1,11 @@
 """The page about performance, `docs/performance.md`, and its chart, made from the results of `benchmarks.summary`."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from benchmarks.chart import Chart
 from benchmarks.figures import Figure, grouped, table
-from benchmarks.results import Results
+from benchmarks.results import CHART, PAGE, Results
 
-DOCS = Path(__file__).parents[1] / "docs"
-PAGE, CHART = DOCS / "performance.md", DOCS / "images" / "performance.svg"
-RESULTS = Path(__file__).with_name("results.json")
 PARTS = {
     "requests": "requests",
     "delivery": "delivery",

@@ -14,6 +14,10 @@ import msgspec
 
 from benchmarks.figures import Figure
 
+DOCS = Path(__file__).parents[1] / "docs"
+# The files that are written after each part of a run.
+RESULTS = Path(__file__).with_name("results.json")
+PAGE, CHART = DOCS / "performance.md", DOCS / "images" / "performance.svg"
 PEERS = Path(__file__).with_name("peers")
 PEER_PACKAGES = (
     "graphql-yoga",
@@ -27,7 +31,6 @@ PEER_PACKAGES = (
     "ioredis",
 )
 DIGITS = 4
-WRITTEN = ("benchmarks/results.json", "docs/performance.md", "docs/images/performance.svg")  # after each part
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +68,8 @@ def write(path: Path, results: Results) -> None:
 def measured(turns: int, figures: Sequence[Figure]) -> Part:
     """Return the figures as measured now, from the commit that is checked out; `-dirty` if files differ from it."""
     commit = _git("rev-parse", "--short", "HEAD")
-    if _git("status", "--porcelain", "--untracked-files=no", "--", ".", *(f":!{path}" for path in WRITTEN)):
+    others = [".", *(f":(exclude){path}" for path in (RESULTS, PAGE, CHART))]
+    if _git("status", "--porcelain", "--untracked-files=no", "--", *others):
         commit += "-dirty"
     return Part(date=f"{datetime.now(UTC):%Y-%m-%d}", commit=commit, turns=turns, figures=figures)
 

@@ -44,13 +44,13 @@ def main() -> None:
 
 def _measure(names: Sequence[str], turns: int | None, *, with_page: bool) -> results.Results:
     """Run these parts; with the page, write it after each, so that an interrupted run keeps what it has measured."""
-    found = results.read(page.RESULTS) if with_page and page.RESULTS.exists() else None
+    found = results.read(results.RESULTS) if with_page and results.RESULTS.exists() else None
     for name in names:
         times = turns or TURNS[name]
         found = results.merged({name: results.measured(times, RUNS[name](times))}, found, order=tuple(RUNS))
         if with_page:
-            results.write(page.RESULTS, found)
-            page.write(results.read(page.RESULTS))
+            results.write(results.RESULTS, found)
+            page.write(results.read(results.RESULTS))
     assert found is not None
     return found
 
