@@ -23,7 +23,7 @@ from services.errors import StartupError
 if TYPE_CHECKING:
     from services.settings import Settings
 
-VERSION = "0.3.0"  # pyproject.toml reads it from here
+VERSION = "0.4.0"  # pyproject.toml reads it from here
 DURATION_PATTERN = re.compile(r"(?P<number>[1-9][0-9]{0,5})(?P<unit>[smhd])")
 SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 CLIENT_PANEL = "Client commands"

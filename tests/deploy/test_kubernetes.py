@@ -52,7 +52,7 @@ def test_every_file_is_used() -> None:
 
 
 def test_the_image_is_set_in_one_place(built: Built, workload: Workload) -> None:
-    assert workload.container["image"] == "registry.example.com/rendercast:0.3.0"
+    assert workload.container["image"] == "registry.example.com/rendercast:0.4.0"
     assert set(built.workloads()) == {"serve", "worker", "migrate"}
 
 
