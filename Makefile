@@ -87,7 +87,7 @@ lock: ## choose the newest versions that pyproject.toml admits (needs uv)
 	$(LOCK) pyproject.toml --group build --extra codegen --extra tracing --group dev -o requirements/dev.lock
 
 clean: ## remove what the other targets made, but no data
-	rm -rf $(VENV) $(PACKAGES) tests/clients/relay/__generated__ clients/remotion/dist clients/typescript/dist clients/react/dist examples/nextjs/.next
+	rm -rf $(VENV) $(dir $(PACKAGES)) tests/clients/relay/__generated__ clients/remotion/dist clients/typescript/dist clients/react/dist examples/nextjs/.next
 	rm -rf .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

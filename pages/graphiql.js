@@ -38,7 +38,7 @@ function withRenderId(variables, renderId) {
   }
 }
 
-// graphql-ws gives up after a rejected connection, so it gets the URL only when the server responds.
+// graphql-ws gives up after a refused connection, so it gets the URL only when the server responds.
 async function webSocketUrlOnceReachable() {
   while (!(await isServerReachable())) await new Promise((resolve) => setTimeout(resolve, 1000));
   return webSocketUrl;

@@ -101,7 +101,7 @@ def test_a_response_is_unusual(server: Driver) -> None:
     assert server.invoke(start_request())["type"] == "success"
 
 
-def test_connections_are_rejected_while_renders_continue(server: Driver) -> None:
+def test_connections_are_refused_while_renders_continue(server: Driver) -> None:
     render = server.start_render()
     server.go_offline()
     with pytest.raises((EndpointConnectionError, ConnectionClosedError)):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.settings import CHECKOUT
+from tests.support.checkout import files
 
 pytestmark = pytest.mark.slow  # it starts make
 
@@ -42,6 +43,14 @@ class Installation:
         return subprocess.run(
             command, cwd=self.folder, env={"PATH": path}, capture_output=True, text=True, check=False, timeout=60
         )
+
+
+def test_clean_removes_all_npm_packages() -> None:
+    shown = subprocess.run(["make", "-n", "clean"], cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout  # noqa: S607
+    others = {"benchmarks/peers", "benchmarks/remotion", "clients/typescript"}  # make installs nothing in them
+    locks = {str(Path(name).parent) for name in files() if name.endswith("package-lock.json")}
+    folders = {f"{folder}/node_modules" for folder in locks - others}
+    assert folders == {word.rstrip("/") for word in shown.split() if word.rstrip("/").endswith("node_modules")}
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from auth.authenticator import Authenticator
 from resolvers.context import Context
 from resolvers.errors import result_too_large, to_client_error
 from resolvers.json_text import write_json
-from services.errors import ExecutionTimeout, PersistedQueryNotFound, PersistedQueryNotSupported
+from services.errors import ExecutionTimeout, PersistedQueryNotFound, PersistedQueryNotSupported, Unavailable
 from services.runtime.services import Services
 from transport.authentication import identify
 from transport.graphql_request import BadRequest, read_parameters
@@ -109,9 +109,10 @@ class GraphQLHttpEndpoint:
         except BadRequest as rejected:
             if rejected.status is not HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                 raise
-            # So that clients renew their token: with it, the body may be small enough.
+            # So that clients renew their token, or try again: then the body may be small enough.
             reason = to_client_error(GraphQLError("", original_error=error), suggestions=False)
-            raise BadRequest(rejected.status, reason.message, code=error.code) from rejected
+            status = HTTPStatus.SERVICE_UNAVAILABLE if isinstance(error, Unavailable) else rejected.status
+            raise BadRequest(status, reason.message, code=error.code) from rejected
 
     async def _execute(
         self, request: Request, parameters: OperationRequest, context: Context, acceptable: Sequence[MediaType]

@@ -48,7 +48,7 @@ async def _forget(settings: "Settings", owner: str, *, dry_run: bool) -> None:
         async with open_eraser(settings) as eraser:
             erasure = await (eraser.preview(owner) if dry_run else eraser.erase(owner))
     except Unavailable as error:
-        raise StartupError(f"Not everything is erased: {str(error).rstrip('.')}. Run it again.") from error
+        raise StartupError(f"Not everything is erased: {error}. Run it again.") from error
     typer.echo(_summary(owner, erasure, dry_run=dry_run))
     if not dry_run and erasure.unfinished:
         raise StartupError(f"Not erased, since no worker has ended them yet: {_named(erasure.unfinished)}.")

@@ -75,8 +75,8 @@ def dotenv_variables() -> dict[str, str]:
 
 
 def _is_valid(binding: Binding) -> bool:
-    """Return False for what the parser skips, and for `NAME:value`, which it takes for a name without a value."""
-    return not binding.error and (binding.value is not None or ":" not in (binding.key or ""))
+    """Return False for what the parser skips, and for `NAME:value`, whose colon it takes for a part of the name."""
+    return not binding.error and ":" not in (binding.key or "")
 
 
 def _line(binding: Binding) -> int:

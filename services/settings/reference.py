@@ -12,7 +12,7 @@ HEAD = """\
 
 Rendercast reads its settings from environment variables, and from the file `.env` in the folder where it is started.
 The environment takes precedence. An empty variable counts as unset. An invalid value prevents the start, with a message
-that names the variable; so does a line of `.env` that is not `NAME=value`, with its number. An unknown variable
+that names the variable; so does a line of `.env` that can't be parsed, with its number. An unknown variable
 `RENDERCAST_…` is logged. `rendercast doctor` checks the settings and the services that they refer to.
 [`.env.example`](../.env.example) is a template. `${NAME}` in a value of `.env` stands for that variable, also in single
 quotes, where Docker Compose keeps it: use no `${` in a secret. A leading `~` in a path stands for the home folder.

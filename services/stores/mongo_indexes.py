@@ -161,14 +161,12 @@ async def _apply_retention(database: Database, retention: timedelta | None, *, t
     with mongo_operation(timeout_s):
         renders = database["renders"]
         index = (await renders.index_information()).get(RETENTION_INDEX)
-        if (before := _expiry_s(index)) == (after := _seconds(retention)):
+        if _expiry_s(index) == _seconds(retention):
             return
         documents = await renders.estimated_document_count()
         if index is None and documents > MAX_DOCUMENTS_AT_START:
             raise StoreUnavailable(f"the collection renders has about {documents} documents")
         await _set_retention(renders, retention)
-    times = ["never" if each is None else f"{each} s after their end" for each in (after, before)]
-    log.info("The MongoDB server deletes renders %s; before, %s (RENDERCAST_RETENTION_DAYS).", *times)
 
 
 async def migrate(database: Database, *, retention: timedelta | None, timeout_s: float, report: Report) -> None:
@@ -228,8 +226,10 @@ async def _set_retention(renders: AsyncCollection[Document], retention: timedelt
     """Set the TTL index that deletes renders this long after their end; None: never. Several processes may call it."""
     seconds = _seconds(retention)
     index = (await renders.index_information()).get(RETENTION_INDEX)
-    if _expiry_s(index) == seconds:
+    if (before := _expiry_s(index)) == seconds:
         return
+    times = ["never" if each is None else f"{each} s after their end" for each in (seconds, before)]
+    log.warning("The MongoDB server now deletes renders %s; before, %s (RENDERCAST_RETENTION_DAYS).", *times)
     if seconds is None:
         with suppress_codes(INDEX_NOT_FOUND):
             await renders.drop_index(RETENTION_INDEX)

@@ -145,7 +145,7 @@ class SqliteStore:
         return await self._file.read(sqlite_erasure.render_ids, owner)
 
     async def erase_records(self, owner: str, *, dry_run: bool) -> ErasedRecords:  # noqa: D102
-        return await self._file.write(sqlite_erasure.erase_records, self._skipped, owner, dry_run)
+        return await self._file.write(sqlite_erasure.erase_records, owner, dry_run)
 
 
 @asynccontextmanager

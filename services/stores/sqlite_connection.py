@@ -137,13 +137,13 @@ def _check_readable(path: Path, identity: tuple[int, int]) -> None:
     """
     try:
         if _identity(path) != identity:
-            raise StoreUnavailable(f"The data file {path} was replaced while it was open.")
+            raise StoreUnavailable(f"the data file {path} was replaced while it was open")
         with closing(
             sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_S)
         ) as opened:
             opened.execute("SELECT id FROM renders LIMIT 1").fetchone()
     except (sqlite3.Error, OSError) as error:
-        raise StoreUnavailable(f"The data file {path} can't be read: {error}.") from error
+        raise StoreUnavailable(f"the data file {path} can't be read: {error}") from error
 
 
 def _write_version(connection: sqlite3.Connection) -> None:
@@ -167,5 +167,5 @@ def _in_transaction(
                 connection.execute("ROLLBACK")
             raise
     except sqlite3.Error as error:
-        raise StoreUnavailable(f"The data file can't be read or written: {error}.") from error
+        raise StoreUnavailable(f"the data file can't be read or written: {error}") from error
     return result

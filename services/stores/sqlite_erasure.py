@@ -12,7 +12,6 @@ import msgspec
 from services import stored_documents
 from services.ids import TIME_LENGTH, new_render_id
 from services.ports import ErasedRecords
-from services.stored_documents import SkippedDocuments
 
 
 def render_ids(db: sqlite3.Connection, owner: str) -> Sequence[str]:
@@ -20,12 +19,7 @@ def render_ids(db: sqlite3.Connection, owner: str) -> Sequence[str]:
     return [render_id for (render_id,) in db.execute("SELECT id FROM renders WHERE owner = ?", (owner,))]
 
 
-def erase_records(
-    db: sqlite3.Connection,
-    skipped: SkippedDocuments,
-    owner: str,
-    dry_run: bool,  # noqa: FBT001  # run by `write`
-) -> ErasedRecords:
+def erase_records(db: sqlite3.Connection, owner: str, dry_run: bool) -> ErasedRecords:  # noqa: FBT001  # run by `write`
     """Delete the owner's messages, quota windows and damaged renders, or only count them.
 
     Messages have no index by owner, so all of them are read. A damaged one is the owner's if its text still says so.
@@ -38,7 +32,7 @@ def erase_records(
     windows = "FROM quota_windows WHERE owner = ?"
     (message_count,) = db.execute(f"SELECT count(*) {messages}", of_owner).fetchone()
     (window_count,) = db.execute(f"SELECT count(*) {windows}", (owner,)).fetchone()
-    damaged = _damaged_renders(db, skipped, owner)
+    damaged = [render_id for render_id in render_ids(db, owner) if _is_damaged(db, render_id)]
     if not dry_run:
         db.execute(f"DELETE {messages}", of_owner)
         db.execute(f"DELETE {windows}", (owner,))
@@ -59,7 +53,11 @@ def delete_ended_before(db: sqlite3.Connection, moment: datetime) -> int:
     return deleted.rowcount
 
 
-def _damaged_renders(db: sqlite3.Connection, skipped: SkippedDocuments, owner: str) -> Sequence[str]:
-    """Return the ids of the owner's renders that can't be decoded. A file of a newer version is not opened."""
-    rows = db.execute("SELECT id, document FROM renders WHERE owner = ?", (owner,))
-    return [row[0] for row in rows if not list(skipped.decode([row], stored_documents.decode))]
+def _is_damaged(db: sqlite3.Connection, render_id: str) -> bool:
+    """Return whether the render can't be decoded. A file of a newer version is not opened."""
+    (document,) = db.execute("SELECT document FROM renders WHERE id = ?", (render_id,)).fetchone()
+    try:
+        stored_documents.decode(document)
+    except (msgspec.DecodeError, UnicodeError):
+        return True
+    return False

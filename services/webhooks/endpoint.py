@@ -1,7 +1,7 @@
 """The HTTP client that sends webhooks to the receiver, on aiohttp. The receiver is not trusted.
 
 Each address is checked when its socket is created, so that the checked address is the one connected to, whatever the
-name resolves to by then; literal addresses are checked too. If one of several addresses does not respond or rejects the
+name resolves to by then; literal addresses are checked too. If one of several addresses does not respond or refuses the
 connection, the others are tried. Redirects are not followed, response bodies are not read, no proxy is used, and no
 cookies or connections are kept. Error messages contain no part of the URL but the host.
 """

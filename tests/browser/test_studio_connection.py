@@ -131,6 +131,30 @@ async def test_a_handshake_that_fails_after_the_switch_to_sse_changes_nothing(tm
         await expect(ann.connection).to_have_text("Live")
 
 
+async def test_a_stream_that_always_ends_early_is_repeated_less_and_less_often(tmp_path: Path, visit: Visit) -> None:
+    attempts: list[str] = []
+
+    async def cut(route: Route) -> None:
+        if "subscription" in (operation := route.request.post_data or ""):
+            attempts.append(operation)
+            await route.fulfill(body=":\n\n", content_type="text/event-stream")
+        else:
+            await route.fallback()
+
+    async with (
+        open_fake_site(tmp_path) as site,
+        open_websocket_blocker(site.url, Block.REJECTED) as proxy,
+        visit(proxy.url, ignored=OFFLINE_MESSAGES) as ann,
+    ):
+        await ann.page.route("**/graphql", cut)
+        await ann.page.clock.install()
+        await ann.open("/")
+        for _ in range(40):
+            await ann.page.clock.run_for(500)
+            await ann.page.evaluate("fetch('healthz')")
+        assert 0 < len(attempts) < 15  # the pause doubles, from at most 0.5 s
+
+
 async def test_without_npm_packages_graphql_ws_is_loaded_from_the_cdn_or_an_error_explains_what_to_do(
     tmp_path: Path, visit: Visit
 ) -> None:

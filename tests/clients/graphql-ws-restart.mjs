@@ -11,7 +11,7 @@ const received = []; // the states that each connection has received
 const client = createClient({
   url: job.websocketUrl,
   webSocketImpl: WebSocket,
-  shouldRetry: () => true, // by default it stops when the connection is rejected, as while the server restarts
+  shouldRetry: () => true, // by default it stops when the connection is refused, as while the server restarts
   retryAttempts: Infinity,
   retryWait: () => setTimeout(100),
   on: { connected: () => received.push([]) },

@@ -20,7 +20,7 @@ def limit_files(process_id: int, size_bytes: int) -> None:
         resource.prlimit(process_id, resource.RLIMIT_FSIZE, (size_bytes, size_bytes))
 
 
-async def test_a_full_disk_rejects_starts_and_loses_no_data(start: Start) -> None:
+async def test_a_full_disk_prevents_starts_and_loses_no_data(start: Start) -> None:
     rendercast = start(text_width=64, text_height=64)
     pid = rendercast.process.pid
     async with open_client(rendercast.url) as client:

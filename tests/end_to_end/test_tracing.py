@@ -148,7 +148,7 @@ async def test_an_unresponsive_collector_delays_and_fails_nothing(start: Start) 
         assert "the last spans were not exported" in rendercast.log
 
 
-async def test_a_collector_that_rejects_connections_is_logged_and_nothing_else_happens(start: Start) -> None:
+async def test_a_collector_that_refuses_connections_is_logged_and_nothing_else_happens(start: Start) -> None:
     rendercast = start(
         **SMALL, **exporting_to("http://127.0.0.1:1"), OTEL_EXPORTER_OTLP_TIMEOUT=1
     )  # seconds for all attempts

@@ -209,6 +209,7 @@ async def test_a_render_is_cancelled_retried_and_forgotten(ann: PageUser, site: 
     cancelled = len(site.backend.starts)  # if it was faster than the cancellation
     await ann.button("Retry").evaluate("(button) => { button.click(); button.click(); }")
     await wait_for_starts(site, cancelled + 1)
+    await expect(ann.page.locator(".progress")).to_have_attribute("data-status", "RENDERING", timeout=TIMEOUT_MS)
     await ann.page.evaluate("[...document.querySelectorAll('button')].slice(1, 3).reverse().forEach((b) => b.click())")
     await expect(status).to_contain_text("Write some text", timeout=TIMEOUT_MS)  # the other render goes on
     site.backend.break_down(site.backend.starts[-1], retryable=False)

@@ -147,6 +147,6 @@ async def test_a_redirect_is_not_followed(issuer: Issuer, status: int) -> None:
     assert issuer.reads == 1
 
 
-async def test_a_rejected_connection_is_reported(issuer: Issuer) -> None:
+async def test_a_refused_connection_is_reported(issuer: Issuer) -> None:
     with pytest.raises(JwksError, match="ClientConnectorError"):
         await read(issuer, jwks_url="http://127.0.0.1:9/keys")

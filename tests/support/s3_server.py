@@ -209,7 +209,7 @@ class FaultyS3:
         self._server = LocalServer(self.port, _Proxy, self)
 
     def stop(self) -> None:
-        """Reject connections; it can be started again."""
+        """Refuse connections; it can be started again."""
         if self._server is not None:
             self._server.stop()
             self._server = None

@@ -80,7 +80,7 @@ async def test_without_the_store_a_process_is_alive_but_not_ready_and_logs_the_r
 ) -> None:
     class UnavailableStore(MemoryStore):
         async def check(self) -> None:
-            raise StoreUnavailable("mongo-7.internal:27017 rejected the connection")
+            raise StoreUnavailable("mongo-7.internal:27017 refused the connection")
 
     async with (
         open_embedded(load_settings(data_dir=tmp_path)) as services,

@@ -21,7 +21,7 @@ UNFINISHED = {"QUEUED", "RENDERING"}
 
 State = dict[str, Any]
 Tokens = Callable[..., str | None]
-"""Returns the next token; None: not yet. The argument `rejected`: whether the server has rejected the previous one."""
+"""Returns the next token; None: not yet. `rejected` says whether the server has rejected the previous one."""
 
 
 class CallError(Exception):

@@ -24,7 +24,6 @@ export class EventClient {
   #pause;
   #onConnected;
   #onClosed;
-  #failures = 0; // attempts without a result, for the backoff
   #isLost = false;
   /** @type {Promise<void> | undefined} */
   #reconnecting; // shared by all operations
@@ -74,22 +73,29 @@ export class EventClient {
    * @param {AbortSignal} cancelled
    */
   async #run(payload, sink, cancelled) {
-    for (;;) {
+    for (let failures = 0; ; ) { // attempts without a result
       await this.#reconnecting; // also before the first attempt: while signed out, until there is a token
       if (cancelled.aborted) return;
       try {
-        for await (const result of this.#results(payload, cancelled)) sink.next(result);
+        for await (const result of this.#results(payload, cancelled)) {
+          if (cancelled.aborted) return;
+          failures = 0;
+          sink.next(result);
+        }
         return sink.complete();
       } catch (cause) {
         if (cancelled.aborted) return;
         if (cause instanceof RequestRejected) return sink.error(cause.errors);
-        this.#reconnect(cause);
+        this.#reconnect(cause, failures++);
       }
     }
   }
 
-  /** @param {unknown} cause */
-  #reconnect(cause) {
+  /**
+   * @param {unknown} cause
+   * @param {number} failures
+   */
+  #reconnect(cause, failures) {
     const isRejected = cause instanceof SignInNeeded;
     // Before the pause, which lasts until there is a token. Until then, another lost connection changes nothing.
     if (isRejected || !this.#reconnecting) {
@@ -97,7 +103,7 @@ export class EventClient {
       this.#onClosed(isRejected, isRejected ? cause.message : "");
     }
     if (isRejected) this.terminate(); // the other requests have the same token
-    this.#reconnecting ??= this.#pause(this.#failures++).then(() => (this.#reconnecting = undefined));
+    this.#reconnecting ??= this.#pause(failures).then(() => (this.#reconnecting = undefined));
   }
 
   /**
@@ -127,10 +133,7 @@ export class EventClient {
         for (const event of events) {
           if (event.startsWith("event: complete")) return;
           const data = /^data: ([^\r\n]+)/m.exec(event)?.[1];
-          if (!data) continue;
-          const result = checkSignedIn(JSON.parse(data));
-          this.#failures = 0;
-          yield result;
+          if (data) yield checkSignedIn(JSON.parse(data));
         }
       }
     } finally {

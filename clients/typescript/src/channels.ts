@@ -64,7 +64,7 @@ function requests(
 
 /** GraphQL over SSE, distinct connections mode: each operation is one request, whose response is a stream. */
 export const sse: Transport = async (context, opening) => {
-  for await (const _ of events(context, { query: PROBE }, opening)); // some proxies reject or cut such responses
+  for await (const _ of events(context, { query: PROBE }, opening)); // some proxies block or cut such responses
   return requests(context, MAX_STREAMS, (operation, signal) => events(context, operation.payload, signal));
 };
 

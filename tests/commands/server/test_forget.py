@@ -114,11 +114,11 @@ def test_a_failure_of_the_store_is_one_sentence(folder: Path, make_render: MakeR
     failed = forget(OWNER)
     assert failed.exit_code == 1
     assert str(failed.exception) == (
-        "Not everything is erased: The data file can't be read or written: no such table: quota_windows. Run it again."
+        "Not everything is erased: the data file can't be read or written: no such table: quota_windows. Run it again."
     )
 
 
-def test_it_rejects_while_dev_is_running(folder: Path, make_render: MakeRender) -> None:
+def test_it_fails_while_dev_is_running(folder: Path, make_render: MakeRender) -> None:
     render = make_render(owner=OWNER)
     asyncio.run(fill_embedded(folder, [render]))
     with lock_folder(folder):
@@ -136,7 +136,7 @@ def test_it_rejects_an_empty_owner(owner: str) -> None:
     assert "the owner is empty" in rejected.output
 
 
-def test_it_rejects_without_any_data_and_creates_none(folder: Path) -> None:
+def test_it_fails_without_any_data_and_creates_none(folder: Path) -> None:
     rejected = forget(OWNER)
     assert isinstance(rejected.exception, StartupError)
     assert "there is no data file" in str(rejected.exception)

@@ -16,6 +16,8 @@ SECRET = "hush-4711"  # noqa: S105  # a value that must not be shown
         ("RENDERCAST_RETENTION_DAYS: 7\n", 1),
         ("RENDERCAST_RETENTION_DAYS:7\n", 1),
         ("RENDERCAST_RETENTION_DAYS:\n", 1),
+        ("RENDERCAST_PORT:=9\n", 1),
+        ("MONGODB_URL:mongodb://host/name?replicaSet=rs0\n", 1),
         (f"# comment\n\n\nRENDERCAST_PORT=9\n\n  RENDERCAST_JWT_SECRET: {SECRET}\nRENDERCAST_HOST=::1\n", 6),
         (f"\r\n\r\nRENDERCAST_JWT_SECRET: {SECRET}\r\n", 3),
         (f'RENDERCAST_PORT=9\nRENDERCAST_JWT_SECRET="{SECRET}\n', 2),

@@ -1,7 +1,6 @@
 """A start builds the indexes of small collections; `rendercast migrate` builds all; nothing else does."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -52,7 +51,6 @@ async def test_many_processes_can_open_the_store_at_once(mongo_url: str) -> None
 async def test_retention_is_an_index_that_can_be_changed_and_removed(
     mongo_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
     for days in (7, 30, None):
         retention = None if days is None else timedelta(days=days)
         async with open_mongo_store(AsyncMongoClient, mongo_url, retention=retention):
@@ -60,11 +58,14 @@ async def test_retention_is_an_index_that_can_be_changed_and_removed(
             assert expiry == (None if days is None else days * 86_400)
         async with open_mongo_store(AsyncMongoClient, mongo_url):  # as `rendercast forget` does
             assert indexes(mongo_url).get("ended_long_ago", {}).get("expireAfterSeconds") == expiry
-    changes = [message for message in caplog.messages if "deletes renders" in message]
-    assert [message.partition(" (")[0].removeprefix("The MongoDB server deletes renders ") for message in changes] == [
+    await migrated(mongo_url, timedelta(days=1))
+    start = "The MongoDB server now deletes renders "
+    changes = [message.removeprefix(start) for message in caplog.messages if message.startswith(start)]
+    assert [change.partition(" (")[0] for change in changes] == [
         "604800 s after their end; before, never",
         "2592000 s after their end; before, 604800 s after their end",
         "never; before, 2592000 s after their end",
+        "86400 s after their end; before, never",
     ]
 
 

@@ -68,7 +68,7 @@ async def test_an_invalid_file_prevents_the_start(tmp_path: Path, content: bytes
             pass
 
 
-async def test_a_full_disk_rejects_writes_and_keeps_stored_renders(tmp_path: Path, make_render: MakeRender) -> None:
+async def test_on_a_full_disk_writes_fail_and_stored_renders_stay(tmp_path: Path, make_render: MakeRender) -> None:
     async with open_sqlite_store(tmp_path / "renders.sqlite3", CLOCK) as store:
         stored = await fill(store, make_render)
         assert len(stored) > 3

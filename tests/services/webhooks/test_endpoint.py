@@ -70,7 +70,7 @@ async def receiving(*replies: Reply, timeout_s: float = 20.0) -> AsyncIterator[t
 
 @asynccontextmanager
 async def silent_address(receiver: Receiver) -> AsyncIterator[str]:
-    """An address of this machine whose port neither accepts nor rejects connections: its backlog is full."""
+    """An address of this machine whose port neither accepts nor refuses connections: its backlog is full."""
     address, port = "127.0.0.9", int(receiver.url.rpartition(":")[2].partition("/")[0])
     with contextlib.ExitStack() as sockets:
         listening = sockets.enter_context(socket.socket())
@@ -117,7 +117,7 @@ async def test_a_missing_or_invalid_response_is_an_error(reply: Reply, timeout_s
         assert expected in await error_of(endpoint)
 
 
-async def test_a_rejected_connection_is_an_error() -> None:
+async def test_a_refused_connection_is_an_error() -> None:
     async with open_endpoint(config(f"http://127.0.0.1:{free_port()}/")) as endpoint:
         assert "no connection" in await error_of(endpoint)
 

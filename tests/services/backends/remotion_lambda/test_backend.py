@@ -125,7 +125,7 @@ async def test_an_error_of_s3_during_a_start_may_follow_the_launch(
         await backend.start(launched())
 
 
-async def test_a_rejected_connection_rejects_the_start(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
+async def test_a_refused_connection_prevents_the_start(backend: LambdaBackend, farm: Farm, launched: Launched) -> None:
     farm.function.go_offline()
     with pytest.raises(StartRejected):
         await backend.start(launched())

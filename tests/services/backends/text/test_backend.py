@@ -91,6 +91,7 @@ async def test_cancelling_by_a_worker_that_lost_the_lease_keeps_its_successors_v
 ) -> None:
     await text_backend.start(render := launch(make_render()))
     os.kill(process_id(text_backend, render), signal.SIGSTOP)
+    assert list((tmp_path / "outputs").iterdir()) == []  # the child has not even got the job
     async with text_renderer(tmp_path, shared=True) as successor:
         await successor.start(render)
         finished = await until(successor, render, AttemptFinished)
