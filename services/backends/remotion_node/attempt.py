@@ -163,11 +163,12 @@ class Attempt:
         """Return the size and length of the composition with the render's props.
 
         The folder of unfinished files is created once the host has its name, since the host removes it if this process
-        is killed.
+        is killed, and is linked before, for the case that the host is killed too before it has read the name.
         """
         props, folder = json.loads(props_of(self._render)), self._unfinished.folder
         name = self._render.composition_id
         kind = render_kind(self._render.output_options)
+        self._job.link(folder)
         self._job.send("select", kind=kind, serveUrl=serve_url, id=name, inputProps=props, folder=str(folder))
         folder.mkdir()
         message = await self._receive()

@@ -1,10 +1,10 @@
 /**
  * The folders of jobs: those of their unfinished outputs, and Remotion's in the temporary folder of this process.
  *
- * Those of outputs are linked in the temporary folder, so that whichever process removes that one can remove them too
- * (`temporary.py`), should this process and its parent be killed.
+ * The parent has linked those of outputs in the temporary folder, so that whichever process removes that one can remove
+ * them too (`temporary.py`), should this process and its parent be killed.
  */
-import fs, { rmSync, symlinkSync } from "node:fs";
+import fs, { rmSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { dirname, join } from "node:path";
 
@@ -47,11 +47,6 @@ export class JobFolders {
 
   add(job, folder) {
     this.#folders.set(job, folder);
-    try {
-      symlinkSync(folder, this.#link(job));
-    } catch (error) {
-      console.error(error); // the disk may be full
-    }
   }
 
   /** Remove a folder, which its owner has removed before, but the job may have created again. */

@@ -102,6 +102,11 @@ class Host:
         job = self._jobs[name] = Job(self, name)
         return job
 
+    def link(self, name: str, folder: Path) -> None:
+        """Link the folder of a job's unfinished outputs, so that it is removed with the host's. Raises `OSError`."""
+        with contextlib.suppress(FileNotFoundError):  # the host has ended
+            (self.folder / f"unfinished-{name}").symlink_to(folder)
+
     def close_job(self, name: str) -> None:
         """Forget a job and stop it; a host that gets no further jobs ends after its last one."""
         self.divide_cpu_time()

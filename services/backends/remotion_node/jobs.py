@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from services.backends.remotion_node.host_messages import JobMessage
@@ -13,6 +14,10 @@ class JobHost(Protocol):
 
     def send(self, message: Mapping[str, object]) -> None:
         """Send a request, unless the process has ended."""
+        ...
+
+    def link(self, name: str, folder: Path) -> None:
+        """Link the folder of a job's unfinished outputs, so that it is removed with the host's. Raises `OSError`."""
         ...
 
     def close_job(self, name: str) -> None:
@@ -53,6 +58,10 @@ class Job:
         self._host = host
         self._name = name
         self.messages: asyncio.Queue[JobMessage | HostEnd] = asyncio.Queue()
+
+    def link(self, folder: Path) -> None:
+        """Have the folder of unfinished outputs removed if this process and the host are killed. Raises `OSError`."""
+        self._host.link(self._name, folder)
 
     def send(self, request: str, **fields: object) -> None:
         """Send a request of this type."""

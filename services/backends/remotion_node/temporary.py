@@ -1,6 +1,6 @@
 """The folders for temporary files of render hosts. Those of workers that were killed are removed at the next start.
 
-A host links the folders of its jobs' unfinished outputs in its own one, so that they are removed with it.
+The folders of a host's unfinished outputs are linked in its own one, so that they are removed with it.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from pathlib import Path
 from services.backends.remotion_node.processes import kill_all
 
 _PREFIX = "rendercast-node-"
-_LINKS = "unfinished-*"  # see `host-folders.mjs`
+_LINKS = "unfinished-*"  # see `Host.link`
 _MAX_REMOVALS = 100
 _REMOVAL_INTERVAL_S = 0.02
 
@@ -50,7 +50,7 @@ def remove_with_users(folder: Path) -> None:
 
 
 def _unfinished(folder: Path) -> Iterator[Path]:
-    """Yield the folders of unfinished outputs that a host, or the hosts of a worker, have linked."""
+    """Yield the folders of unfinished outputs that are linked in the folder of a host, or of a worker's hosts."""
     for link in (*folder.glob(_LINKS), *folder.glob(f"*/{_LINKS}")):
         with contextlib.suppress(OSError):  # it is not a link, or is being removed
             yield link.readlink()

@@ -48,6 +48,9 @@ class ScriptedHost:
             self._on_request()
             self.job.messages.put_nowait(self._answers.pop(0))
 
+    def link(self, name: str, folder: Path) -> None:
+        """Do nothing."""
+
     def close_job(self, name: str) -> None:
         """Do nothing."""
 

@@ -16,6 +16,7 @@ from services.backends.remotion_node.attempt import MAX_LOST_HOSTS
 from services.backends.remotion_node.backend import NodeBackend
 from services.backends.remotion_node.browsers import REMEDY, Browser
 from services.backends.remotion_node.host import Host, HostLimits
+from services.backends.remotion_node.temporary import remove_with_users
 from services.errors import StartupError
 from services.media import Media
 from services.models import Render, replace
@@ -227,6 +228,19 @@ async def test_a_host_that_hangs_is_killed(
             await clock.advance(5)
             await node.observe(render)
         await until(node, render, AttemptMissing)
+
+
+async def test_nothing_is_left_of_a_host_that_is_killed_before_it_reads_a_request(
+    node: NodeBackend, launched: Launched
+) -> None:
+    await draw(node, launched("Slow"))
+    host = host_of(node)
+    host.process.send_signal(signal.SIGSTOP)
+    await node.start(launched("Slow"))
+    while len(list(node.storage.work_folder.glob("*.part"))) < 2:  # noqa: ASYNC110  # in another task
+        await asyncio.sleep(0)
+    remove_with_users(host.folder)  # as another worker does if this process was killed too
+    assert list(node.storage.work_folder.glob("*.part")) == []
 
 
 @pytest.mark.parametrize(
