@@ -228,18 +228,18 @@ async def _set_retention(renders: AsyncCollection[Document], retention: timedelt
     index = (await renders.index_information()).get(RETENTION_INDEX)
     if (before := _expiry_s(index)) == seconds:
         return
-    times = ["never" if each is None else f"{each} s after their end" for each in (seconds, before)]
-    log.warning("The MongoDB server now deletes renders %s; before, %s (RENDERCAST_RETENTION_DAYS).", *times)
     if seconds is None:
         with suppress_codes(INDEX_NOT_FOUND):
             await renders.drop_index(RETENTION_INDEX)
-        return
-    model = IndexModel([("ended_at", ASCENDING)], name=RETENTION_INDEX, expireAfterSeconds=seconds)
-    with suppress_codes(INDEX_DIFFERS) as differences:
-        await _build(renders, model)
-    if differences:
-        change = {"name": RETENTION_INDEX, "expireAfterSeconds": seconds}
-        await renders.database.command("collMod", renders.name, index=change)
+    else:
+        model = IndexModel([("ended_at", ASCENDING)], name=RETENTION_INDEX, expireAfterSeconds=seconds)
+        with suppress_codes(INDEX_DIFFERS) as differences:
+            await _build(renders, model)
+        if differences:
+            change = {"name": RETENTION_INDEX, "expireAfterSeconds": seconds}
+            await renders.database.command("collMod", renders.name, index=change)
+    times = ["never" if each is None else f"{each} s after their end" for each in (seconds, before)]
+    log.warning("The MongoDB server now deletes renders %s; before, %s (RENDERCAST_RETENTION_DAYS).", *times)
 
 
 def _seconds(retention: timedelta | None) -> int | None:

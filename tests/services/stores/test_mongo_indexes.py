@@ -249,10 +249,12 @@ async def test_a_retention_that_may_not_be_changed_is_logged_and_the_process_sta
     mongo_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     await migrated(mongo_url, DAYS)
+    caplog.clear()
     async with open_mongo_proxy(mongo_url, without_index_rights) as (url, _):
         for retention in (None, timedelta(days=1)):
             async with open_mongo_store(AsyncMongoClient, url, retention=retention):
                 pass
             assert "RENDERCAST_RETENTION_DAYS is not applied" in caplog.text
+            assert "now deletes" not in caplog.text
             caplog.clear()
     assert indexes(mongo_url)["ended_long_ago"]["expireAfterSeconds"] == DAYS.total_seconds()
