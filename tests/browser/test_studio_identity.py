@@ -1,6 +1,7 @@
 """The studio on a server that needs a token."""
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,22 @@ from tests.support.tokens import SECRET, token_of
 from tests.support.websocket_blocker import Block, open_websocket_blocker
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), NEEDS_BROWSER]
+
+
+@asynccontextmanager
+async def open_blocked_site(folder: Path, block: Block | None) -> AsyncIterator[str]:
+    """Open a server that needs a token, behind a proxy that blocks WebSockets unless `block` is None."""
+    settings = load_settings(data_dir=folder, jwt_secret=SECRET, studio=True)
+    async with (
+        open_embedded(settings) as services,
+        open_bearer_tokens(settings.auth) as authenticate,
+        serve(services, authenticate=authenticate) as url,
+    ):
+        if block is None:
+            yield url
+        else:
+            async with open_websocket_blocker(url, block) as proxy:
+                yield proxy.url
 
 
 async def test_the_page_asks_for_a_token_and_again_when_it_is_rejected(tmp_path: Path, visit: Visit) -> None:
@@ -55,15 +72,8 @@ async def test_the_page_asks_for_a_token_and_again_when_it_is_rejected(tmp_path:
 async def test_while_the_user_is_signed_out_no_requests_are_sent(
     tmp_path: Path, visit: Visit, block: Block | None
 ) -> None:
-    settings = load_settings(data_dir=tmp_path, jwt_secret=SECRET, studio=True)
     requests: list[str] = []
-    async with AsyncExitStack() as stack:
-        services = await stack.enter_async_context(open_embedded(settings))
-        authenticate = await stack.enter_async_context(open_bearer_tokens(settings.auth))
-        url = await stack.enter_async_context(serve(services, authenticate=authenticate))
-        if block is not None:
-            url = (await stack.enter_async_context(open_websocket_blocker(url, block))).url
-        ann = await stack.enter_async_context(visit(url, ignored=OFFLINE_MESSAGES))
+    async with open_blocked_site(tmp_path, block) as url, visit(url, ignored=OFFLINE_MESSAGES) as ann:
         await ann.page.clock.install()
         await ann.open("/")
         await expect(ann.connection).to_have_text("Signed out", timeout=TIMEOUT_MS)
@@ -111,14 +121,7 @@ async def test_a_request_that_times_out_while_the_user_is_signed_out_changes_not
 async def test_a_request_of_one_user_is_not_executed_for_the_next(
     tmp_path: Path, visit: Visit, block: Block | None
 ) -> None:
-    settings = load_settings(data_dir=tmp_path, jwt_secret=SECRET, studio=True)
-    async with AsyncExitStack() as stack:
-        services = await stack.enter_async_context(open_embedded(settings))
-        authenticate = await stack.enter_async_context(open_bearer_tokens(settings.auth))
-        url = await stack.enter_async_context(serve(services, authenticate=authenticate))
-        if block is not None:
-            url = (await stack.enter_async_context(open_websocket_blocker(url, block))).url
-        ann = await stack.enter_async_context(visit(url, ignored=OFFLINE_MESSAGES))
+    async with open_blocked_site(tmp_path, block) as url, visit(url, ignored=OFFLINE_MESSAGES) as ann:
         await ann.open("/")
         await expect(ann.connection).to_have_text("Signed out", timeout=TIMEOUT_MS)
         await ann.button("Render").click()
